@@ -1,0 +1,21 @@
+"""The Celery application and its time table: sweeps are the guarantee, everything else is a nudge."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cpo.settings")
+
+app = Celery("opencpo")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["stations", "billing", "roaming"])
+
+app.conf.beat_schedule = {
+    # name: task, seconds between runs
+    "expire commands": {"task": "stations.tasks.expire_commands", "schedule": 5},
+    "find silent stations": {"task": "stations.tasks.find_silent_stations", "schedule": 30},
+    "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
+    "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
+    "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},
+    "mark stale pushes": {"task": "roaming.tasks.sweep_marks", "schedule": 30},
+}

@@ -1,0 +1,35 @@
+"""Keep secrets out of journals and logs.
+
+`frame(text)` blanks the values of members that carry secrets in OCPP payloads: AuthorizationKey and
+BasicAuthPassword values, PINs, passwords in URLs. The shape of the frame stays, so that an operator still sees what
+was asked.
+"""
+
+import re
+
+BLANK = "••••"
+_SECRET_KEYS = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword)"
+# {"key": "AuthorizationKey", "value": "…"}, in either order of the two members
+_KEY_THEN_VALUE = re.compile(
+    rf'("key"\s*:\s*"{_SECRET_KEYS}"\s*,(?:\s*"readonly"\s*:\s*\w+\s*,)?\s*"value"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE
+)
+_VALUE_THEN_KEY = re.compile(
+    rf'("value"\s*:\s*")((?:[^"\\]|\\.)*)("\s*,\s*"key"\s*:\s*"{_SECRET_KEYS}")', re.IGNORECASE
+)
+_ATTRIBUTE = re.compile(
+    rf'("attributeValue"\s*:\s*")((?:[^"\\]|\\.)*)("[^{{}}]*(?:{{[^{{}}]*}}[^{{}}]*)*"name"\s*:\s*"{_SECRET_KEYS}")', re.IGNORECASE
+)
+_MEMBER = re.compile(rf'("{_SECRET_KEYS}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_URL_USER = re.compile(r"(\w+://[^/\s:@\"]+:)([^@\s\"/]+)@")
+_HINT = re.compile(r"authorizationkey|password|://[^/\"]*@", re.IGNORECASE)
+
+
+def frame(text: str) -> str:
+    """Return the frame text with secret values blanked; the same object when there is nothing to hide."""
+    if not _HINT.search(text):
+        return text
+    text = _KEY_THEN_VALUE.sub(rf'\1{BLANK}"', text)
+    text = _VALUE_THEN_KEY.sub(rf"\1{BLANK}\3", text)
+    text = _ATTRIBUTE.sub(rf"\1{BLANK}\3", text)
+    text = _MEMBER.sub(rf'\1{BLANK}"', text)
+    return _URL_USER.sub(rf"\1{BLANK}@", text)

@@ -1,0 +1,229 @@
+"""Settings of the project: one file, from the environment only.
+
+Every value names its unit and its reason. `docs/operations.md` lists each variable; a test fails if one is missing
+there. Secrets have no default: `make run` and `make test` generate them once, production sets them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from psycopg.conninfo import conninfo_to_dict
+
+from cpo.lib import logs
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+# --- Django itself -------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+FIELD_KEYS = env.list("FIELD_KEYS")  # Fernet keys, newest first: partner tokens at rest; must differ from SECRET_KEY
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")  # how partners and browsers reach us
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)  # seconds; set it once TLS is final
+X_FRAME_OPTIONS = "DENY"
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # addresses whose X-Forwarded-* headers are believed
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "django_filters",
+    "django_htmx",
+    "csp",
+    "cpo.apps.CpoConfig",
+    "stations.apps.StationsConfig",
+    "billing.apps.BillingConfig",
+    "roaming.apps.RoamingConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "cpo.urls"
+ASGI_APPLICATION = "cpo.asgi.application"
+APPEND_SLASH = False  # OCPI and the API answer with and without the slash; a redirect would lose body and token
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # serves without collectstatic; with it, files come from STATIC_ROOT
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"  # stored and computed in UTC; pages show the location's own zone
+USE_TZ = True
+USE_I18N = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],  # uPlot sets inline styles
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'", "ws:", "wss:"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+    }
+}
+
+# --- PostgreSQL, Redis, Celery -------------------------------------------------------------------------------------
+
+DATABASE_URL = env.str("DATABASE_URL")  # any libpq URI, unix sockets too: postgresql://user:secret@/name?host=/run/pg
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=24)  # connections per process
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Give Django's settings for a libpq URI."""
+    parts = conninfo_to_dict(url)
+    named = {
+        "NAME": parts.pop("dbname", "opencpo"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": str(parts.pop("port", "") or ""),
+    }
+    pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    options = {**parts, "pool": pool, "application_name": "opencpo"}
+    return {"ENGINE": "django.db.backends.postgresql", **named, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+
+REDIS_URL = env.str("REDIS_URL")  # redis://, rediss:// or unix:///path/to/socket?db=0
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # Without socket_timeout=None an idle console socket is closed after five seconds.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "opencpo"},
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 10, "socket_connect_timeout": 5}
+CELERY_TASK_IGNORE_RESULT = True  # rows remember, not Celery
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_PUBLISH_RETRY = False  # a nudge that is lost is found by a sweep; never block a charger's thread on it
+CELERY_TASK_TIME_LIMIT = 300  # seconds; kills a task that hangs
+CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
+CELERY_WORKER_CONCURRENCY = env.int("CELERY_CONCURRENCY", default=2)
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+# --- REST ----------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["cpo.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["cpo.api.permissions.RolePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "cpo.api.paging.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "OpenCPO operator API", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
+
+# --- OCPP ----------------------------------------------------------------------------------------------------------
+
+OCPP_ALLOW_PROFILE_0 = env.bool("OCPP_ALLOW_PROFILE_0", default=False)  # stations without password; demo only
+OCPP_REVEAL_UNKNOWN = env.bool("OCPP_REVEAL_UNKNOWN", default=True)  # 404 for an unknown identity, else 401
+OCPP_HEARTBEAT_INTERVAL_S = env.int("OCPP_HEARTBEAT_INTERVAL_S", default=300)  # seconds, spread by ±20 %
+OCPP_CALL_TIMEOUT_S = env.int("OCPP_CALL_TIMEOUT_S", default=30)  # seconds until an unanswered CALL counts as timed out
+OCPP_COMMAND_TTL_S = env.int("OCPP_COMMAND_TTL_S", default=120)  # seconds a queued command waits to be sent
+OCPP_QUEUED_COMMAND_TTL_S = env.int("OCPP_QUEUED_COMMAND_TTL_S", default=86_400)  # seconds, for "queue": true
+OCPP_WRITER_LINGER_MS = env.float("OCPP_WRITER_LINGER_MS", default=3.0)  # milliseconds a batch waits for company
+OCPP_WRITER_BATCH = env.int("OCPP_WRITER_BATCH", default=1000)  # messages in one commit at most
+OCPP_CAREFUL_THREADS = env.int("OCPP_CAREFUL_THREADS", default=6)  # worker threads of the careful lane
+OCPP_CLOSE_GRACE_S = env.int("OCPP_CLOSE_GRACE_S", default=60)  # seconds for frames read before a disconnect
+OCPP_HANDSHAKES_PER_MINUTE_ID = env.int("OCPP_HANDSHAKES_PER_MINUTE_ID", default=5)  # failures per identity
+OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default=10)  # failures per address
+OCPP_STOP_GRACE_S = env.int("OCPP_STOP_GRACE_S", default=600)  # seconds in which readings still belong to an ended session
+OCPP_SILENCE_FACTOR = env.float("OCPP_SILENCE_FACTOR", default=2.5)  # heartbeat intervals without a frame: silent
+JOURNAL_RETENTION_DAYS = env.int("JOURNAL_RETENTION_DAYS", default=90)  # days; older frame partitions are dropped
+
+# Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
+AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
+COST_SOURCE = "billing.services.costs.running_cost"
+
+# --- OCPI ----------------------------------------------------------------------------------------------------------
+
+INTEGRATIONS_ALLOW_PRIVATE_IPS = env.bool("INTEGRATIONS_ALLOW_PRIVATE_IPS", default=False)  # loopback partners: demo, tests
+OCPI_TIMEOUT_S = env.int("OCPI_TIMEOUT_S", default=10)  # seconds for one request to a partner
+OCPI_PAGE_LIMIT = env.int("OCPI_PAGE_LIMIT", default=100)  # objects in a page at most
+OCPI_BODY_LIMIT = env.int("OCPI_BODY_LIMIT", default=5 * 1024 * 1024)  # bytes read from a partner at most
+OCPI_SESSION_PUSH_S = env.int("OCPI_SESSION_PUSH_S", default=30)  # seconds between pushes of one running session
+
+# --- operation -----------------------------------------------------------------------------------------------------
+
+METRICS_ALLOWED_NETWORKS = env.list("METRICS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_JSON = env.bool("LOG_JSON", default=True)
+LOGGING = logs.configure(LOG_LEVEL, json=LOG_JSON)

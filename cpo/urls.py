@@ -1,0 +1,18 @@
+"""The HTTP routes of the project."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from cpo import health
+
+urlpatterns = [
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/", include("cpo.api.urls")),
+    path("ocpi/", include("roaming.ocpi.urls")),
+    path("admin/", admin.site.urls),
+    path("", include("cpo.console.urls")),
+]

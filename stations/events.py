@@ -1,0 +1,99 @@
+"""What happened in the charging network: frozen facts of ids, published after commit by `stations/services`.
+
+Subscribers (console, billing, roaming) write a row or nudge; see `cpo.lib.events`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StationConnected:
+    station_id: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationDisconnected:
+    station_id: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StationChanged:
+    """A station's own row changed: boot facts, registration, name, location."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocationChanged:
+    """A location or one of its EVSEs or connectors changed in what partners see, statuses excepted."""
+
+    location_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusesChanged:
+    """Connector statuses were committed; one event for a whole batch."""
+
+    evse_ids: frozenset[int]
+    station_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    session_id: int
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsUpdated:
+    """Readings of these sessions were committed; one event for a whole batch."""
+
+    session_ids: frozenset[int]
+    station_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    session_id: int
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """A session changed in another way: reopened, flagged, late readings after its end."""
+
+    session_id: int
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandChanged:
+    command_id: int
+    station_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChanged:
+    token_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FramesStored:
+    """Journal rows of these stations were committed; one event for a whole batch."""
+
+    station_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItemChanged:
+    item_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnboardingChanged:
+    """An unknown station knocked, or a handshake was refused."""
+
+    identity: str

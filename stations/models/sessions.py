@@ -1,0 +1,75 @@
+"""Charging sessions: what a charger calls a transaction."""
+
+from django.db import models
+
+from stations.models.locations import ChargingStation, Evse, new_uid
+from stations.models.tokens import IdToken
+
+
+class SessionQuerySet(models.QuerySet["ChargingSession"]):
+    def active(self) -> "SessionQuerySet":
+        return self.filter(status=ChargingSession.Status.ACTIVE)
+
+    def ended(self) -> "SessionQuerySet":
+        return self.filter(status=ChargingSession.Status.ENDED)
+
+
+class ChargingSession(models.Model):
+    """One charging session: a function of the set of messages that a charger sent about it.
+
+    Energies in Wh, powers in W, exact decimals. `started_at` and `ended_at` are the charger's times (corrected when they
+    cannot be true, then flagged). `start_key` is the business key of the start: a repeated StartTransaction finds its row.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        ENDED = "ended"
+
+    uid = models.CharField(max_length=36, unique=True, default=new_uid)  # id for the outside world (OCPI, API)
+    station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="sessions")
+    evse = models.ForeignKey(Evse, on_delete=models.PROTECT, related_name="sessions")
+    connector_number = models.PositiveIntegerField(default=1)  # within the EVSE
+    transaction_id = models.CharField(max_length=36)  # what the charger calls it
+    start_key = models.CharField(max_length=64)
+    id_token = models.CharField(max_length=255)  # as presented
+    token = models.ForeignKey(IdToken, on_delete=models.SET_NULL, null=True, blank=True, related_name="sessions")
+    party = models.CharField(max_length=6, blank=True)  # 'NL*ABC': the roaming partner whose driver charges
+    authorization_status = models.CharField(max_length=16, default="Accepted")  # what we answered at the start
+    authorization_reference = models.CharField(max_length=36, blank=True)
+    auth_method = models.CharField(max_length=16, default="WHITELIST")  # OCPI AuthMethod
+    reservation_id = models.CharField(max_length=36, blank=True)
+
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    stop_reason = models.CharField(max_length=40, blank=True)
+    stop_id_token = models.CharField(max_length=255, blank=True)
+    meter_start_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    meter_stop_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    register_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)  # last reading
+    energy_wh = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    power_w = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)
+    soc_percent = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+    last_reading_at = models.DateTimeField(null=True, blank=True)
+
+    needs_review = models.BooleanField(default=False)
+    flags = models.JSONField(default=list, blank=True)  # why: words such as 'energy_estimated', 'unauthorised'
+    created_at = models.DateTimeField()  # when we first heard of it
+    last_updated = models.DateTimeField()
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("station", "transaction_id", name="session_transaction"),
+            models.UniqueConstraint("station", "start_key", name="session_start"),
+        ]
+        indexes = [
+            models.Index("evse", "started_at", name="session_of_evse"),
+            models.Index("started_at", name="session_active", condition=models.Q(status="active")),
+            models.Index("party", "id", name="session_party", condition=~models.Q(party="")),
+            models.Index("id_token", name="session_id_token"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.station_id}/{self.transaction_id}"
