@@ -75,5 +75,7 @@ class Charger(SimulatedCharger):
 
     def calls(self, action: str | None = None, direction: str = "out") -> list[dict[str, Any]]:
         """Payloads of the CALL frames sent ("out") or received ("in"), oldest first."""
-        frames = [frame.message for frame in self.frames if frame.direction == direction and frame.text[:2] == "[2"]
+        frames = [
+            frame.message for frame in self.frames if frame.direction == direction and frame.text[:2] == "[2"
+        ]
         return [frame[3] for frame in frames if action is None or frame[2] == action]

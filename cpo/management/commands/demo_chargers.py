@@ -1,0 +1,75 @@
+"""`manage.py demo_chargers`: simulated stations on real sockets that keep charging until they are stopped."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from cpo.simulator import demo
+from cpo.simulator.charger import Charger
+
+GRACE_S = 3  # to tell the central system that charging ends, before the process does
+
+
+class Command(BaseCommand):
+    help = "Run simulated chargers against a central system: this one, or any other of OCPP 1.6J."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        home = os.environ.get("OPENCPO_URL", f"ws://127.0.0.1:{os.environ.get('PORT', '8000')}/ocpp/")
+        parser.add_argument("--url", default=home, help="endpoint without the identity [OPENCPO_URL]")
+        parser.add_argument("--stations", default="DEMO-1,DEMO-2,DEMO-3", help="identities, comma-separated")
+        parser.add_argument(
+            "--tokens", default="DEMO-RFID-1,DEMO-RFID-2,DEMO-RFID-3", help="id tags that charge"
+        )
+        parser.add_argument(
+            "--password", default=os.environ.get("OPENCPO_DEMO_PASSWORD"), help="for Basic auth"
+        )
+        parser.add_argument(
+            "--state",
+            type=Path,
+            default=Path(os.environ.get("VAR", "var")) / "demo",
+            help="folder of their memories",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stations = [name.strip() for name in options["stations"].split(",") if name.strip()]
+        tokens = [name.strip() for name in options["tokens"].split(",") if name.strip()]
+        chargers = [
+            demo.build(options["url"], station, number, options["state"], options["password"])
+            for number, station in enumerate(stations)
+        ]
+        self.stdout.write(f"{len(chargers)} simulated chargers at {options['url']}")
+        asyncio.run(run(chargers, tokens))
+
+
+async def run(chargers: list[Charger], tokens: list[str]) -> None:
+    """Charge until SIGTERM or SIGINT, then end what runs as far as the central system still listens."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    driving = [asyncio.create_task(demo.keep_charging(charger, tokens)) for charger in chargers]
+    await asyncio.wait([asyncio.create_task(stop.wait()), *driving], return_when=asyncio.FIRST_COMPLETED)
+    for charger in chargers:
+        for transaction in charger.running.values():
+            transaction.ask_to_stop("PowerLoss")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_S):
+            await asyncio.gather(*(ended(charger) for charger in chargers))
+    for task in driving:
+        task.cancel()
+    results = await asyncio.gather(*driving, return_exceptions=True)
+    await asyncio.gather(*(charger.close() for charger in chargers))
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def ended(charger: Charger) -> None:
+    for transaction in list(charger.running.values()):
+        await transaction.ended.wait()
