@@ -41,9 +41,13 @@ class Command(models.Model):
 
     class Meta:
         indexes = [
-            models.Index("station", "id", name="command_queued", condition=models.Q(status="queued")),
-            models.Index("expires_at", name="command_open", condition=models.Q(status__in=["queued", "sent"])),
-            models.Index("station", "-id", name="command_of_station"),
+            models.Index(
+                fields=["station", "id"], name="command_queued", condition=models.Q(status="queued")
+            ),
+            models.Index(
+                fields=["expires_at"], name="command_open", condition=models.Q(status__in=["queued", "sent"])
+            ),
+            models.Index(fields=["station", "-id"], name="command_of_station"),
         ]
 
     def __str__(self) -> str:

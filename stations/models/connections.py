@@ -24,7 +24,7 @@ class ConnectionEvent(models.Model):
     frames_out = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint("station", "epoch", name="connection_epoch")]
+        constraints = [models.UniqueConstraint(fields=["station", "epoch"], name="connection_epoch")]
 
 
 class HandshakeRejection(models.Model):
@@ -51,8 +51,10 @@ class HandshakeRejection(models.Model):
     last_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint("identity", "remote_address", "reason", name="rejection_kind")]
-        indexes = [models.Index("-last_at", name="rejection_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["identity", "remote_address", "reason"], name="rejection_kind")
+        ]
+        indexes = [models.Index(fields=["-last_at"], name="rejection_newest")]
 
 
 class OnboardingStation(models.Model):
@@ -69,7 +71,7 @@ class OnboardingStation(models.Model):
     is_ignored = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index("-last_at", name="onboarding_newest")]
+        indexes = [models.Index(fields=["-last_at"], name="onboarding_newest")]
 
     def __str__(self) -> str:
         return self.identity

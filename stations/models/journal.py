@@ -45,7 +45,7 @@ class ReadingKind(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "measurand", "phase", "location", "context", "unit", name="reading_kind_once"
+                fields=["measurand", "phase", "location", "context", "unit"], name="reading_kind_once"
             )
         ]
 

@@ -26,7 +26,7 @@ class Operator(models.Model):
     currency = models.CharField(max_length=3, default="EUR")  # ISO 4217
 
     class Meta:
-        constraints = [models.UniqueConstraint("country_code", "party_id", name="operator_party")]
+        constraints = [models.UniqueConstraint(fields=["country_code", "party_id"], name="operator_party")]
 
     def __str__(self) -> str:
         return f"{self.country_code}*{self.party_id}"
@@ -136,8 +136,8 @@ class ChargingStation(models.Model):
 
     class Meta:
         indexes = [
-            models.Index("owner", name="station_owner", condition=models.Q(is_online=True)),
-            models.Index("last_seen_at", name="station_silent", condition=models.Q(is_online=True)),
+            models.Index(fields=["owner"], name="station_owner", condition=models.Q(is_online=True)),
+            models.Index(fields=["last_seen_at"], name="station_silent", condition=models.Q(is_online=True)),
         ]
 
     def __str__(self) -> str:
@@ -157,7 +157,7 @@ class Evse(models.Model):
     last_updated = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint("station", "number", name="evse_number")]
+        constraints = [models.UniqueConstraint(fields=["station", "number"], name="evse_number")]
         ordering = ["station", "number"]
 
     def __str__(self) -> str:
@@ -183,7 +183,7 @@ class Connector(models.Model):
     last_updated = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint("evse", "number", name="connector_number")]
+        constraints = [models.UniqueConstraint(fields=["evse", "number"], name="connector_number")]
         ordering = ["evse", "number"]
 
     def __str__(self) -> str:
@@ -193,7 +193,9 @@ class Connector(models.Model):
 class StatusChange(models.Model):
     """What a connector became, and when: the history from which parking time and uptime are computed."""
 
-    evse = models.ForeignKey(Evse, on_delete=models.CASCADE, related_name="status_changes", db_constraint=False)
+    evse = models.ForeignKey(
+        Evse, on_delete=models.CASCADE, related_name="status_changes", db_constraint=False
+    )
     connector_number = models.PositiveIntegerField(default=1)
     at = models.DateTimeField()  # as the station dated it, in UTC
     status = models.CharField(max_length=16)
@@ -202,5 +204,7 @@ class StatusChange(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("evse", "at", "connector_number", "status", name="status_change_once")
+            models.UniqueConstraint(
+                fields=["evse", "at", "connector_number", "status"], name="status_change_once"
+            )
         ]

@@ -36,7 +36,9 @@ class ReviewItem(models.Model):
     resolution = models.CharField(max_length=255, blank=True)
 
     class Meta:
-        indexes = [models.Index("-raised_at", name="review_open", condition=models.Q(resolved_at=None))]
+        indexes = [
+            models.Index(fields=["-raised_at"], name="review_open", condition=models.Q(resolved_at=None))
+        ]
 
     def __str__(self) -> str:
         return self.summary

@@ -25,16 +25,22 @@ class ChargingSession(models.Model):
         ACTIVE = "active"
         ENDED = "ended"
 
-    uid = models.CharField(max_length=36, unique=True, default=new_uid)  # id for the outside world (OCPI, API)
+    uid = models.CharField(
+        max_length=36, unique=True, default=new_uid
+    )  # id for the outside world (OCPI, API)
     station = models.ForeignKey(ChargingStation, on_delete=models.PROTECT, related_name="sessions")
     evse = models.ForeignKey(Evse, on_delete=models.PROTECT, related_name="sessions")
     connector_number = models.PositiveIntegerField(default=1)  # within the EVSE
     transaction_id = models.CharField(max_length=36)  # what the charger calls it
     start_key = models.CharField(max_length=64)
     id_token = models.CharField(max_length=255)  # as presented
-    token = models.ForeignKey(IdToken, on_delete=models.SET_NULL, null=True, blank=True, related_name="sessions")
+    token = models.ForeignKey(
+        IdToken, on_delete=models.SET_NULL, null=True, blank=True, related_name="sessions"
+    )
     party = models.CharField(max_length=6, blank=True)  # 'NL*ABC': the roaming partner whose driver charges
-    authorization_status = models.CharField(max_length=16, default="Accepted")  # what we answered at the start
+    authorization_status = models.CharField(
+        max_length=16, default="Accepted"
+    )  # what we answered at the start
     authorization_reference = models.CharField(max_length=36, blank=True)
     auth_method = models.CharField(max_length=16, default="WHITELIST")  # OCPI AuthMethod
     reservation_id = models.CharField(max_length=36, blank=True)
@@ -53,7 +59,9 @@ class ChargingSession(models.Model):
     last_reading_at = models.DateTimeField(null=True, blank=True)
 
     needs_review = models.BooleanField(default=False)
-    flags = models.JSONField(default=list, blank=True)  # why: words such as 'energy_estimated', 'unauthorised'
+    flags = models.JSONField(
+        default=list, blank=True
+    )  # why: words such as 'energy_estimated', 'unauthorised'
     created_at = models.DateTimeField()  # when we first heard of it
     last_updated = models.DateTimeField()
 
@@ -61,14 +69,14 @@ class ChargingSession(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint("station", "transaction_id", name="session_transaction"),
-            models.UniqueConstraint("station", "start_key", name="session_start"),
+            models.UniqueConstraint(fields=["station", "transaction_id"], name="session_transaction"),
+            models.UniqueConstraint(fields=["station", "start_key"], name="session_start"),
         ]
         indexes = [
-            models.Index("evse", "started_at", name="session_of_evse"),
-            models.Index("started_at", name="session_active", condition=models.Q(status="active")),
-            models.Index("party", "id", name="session_party", condition=~models.Q(party="")),
-            models.Index("id_token", name="session_id_token"),
+            models.Index(fields=["evse", "started_at"], name="session_of_evse"),
+            models.Index(fields=["started_at"], name="session_active", condition=models.Q(status="active")),
+            models.Index(fields=["party", "id"], name="session_party", condition=~models.Q(party="")),
+            models.Index(fields=["id_token"], name="session_id_token"),
         ]
 
     def __str__(self) -> str:

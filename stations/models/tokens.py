@@ -47,7 +47,7 @@ class IdToken(models.Model):
                 Upper("uid"), "type", Upper("country_code"), Upper("party_id"), name="id_token_key"
             )
         ]
-        indexes = [models.Index("country_code", "party_id", "id", name="id_token_party")]
+        indexes = [models.Index(fields=["country_code", "party_id", "id"], name="id_token_party")]
 
     def __str__(self) -> str:
         return self.uid
