@@ -1,0 +1,239 @@
+"""Who may do what, and who sees which rows: the one place that console, API, exports and live updates ask.
+
+`may(principal, action)` answers for the role, the functions below give the rows in the principal's scope. A row out
+of scope does not exist for him: views answer 404, never 403. Roles and pages: docs/operations.md.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from cpo.models import ApiToken, AuditEvent, Membership, Role
+from stations.models import (
+    ChargingSession,
+    ChargingStation,
+    Command,
+    IdToken,
+    Location,
+    OnboardingStation,
+    Operator,
+    ReviewItem,
+)
+
+if TYPE_CHECKING:
+    from billing.models import Cdr, Tariff
+    from roaming.models import Connection
+
+_ALL = frozenset(Role)
+_ADMIN, _AUDITOR, _FINANCE, _OPERATOR = Role.ADMIN, Role.AUDITOR, Role.FINANCE, Role.OPERATOR
+_PRICING, _ROAMING, _SUPPORT = Role.PRICING, Role.ROAMING, Role.SUPPORT
+
+# Action -> roles that may do it. A command's action is told by `command_action`.
+ACTIONS: dict[str, frozenset[Role]] = {
+    "view": _ALL,  # network, sessions, commands, id tokens, tariffs, CDRs, review items
+    "message.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # raw frames
+    "command.safe": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
+    "command.dangerous": frozenset({_OPERATOR, _ADMIN}),
+    "station.write": frozenset({_OPERATOR, _ADMIN}),
+    "location.write": frozenset({_OPERATOR, _ADMIN}),
+    "operator.write": frozenset({_ADMIN}),
+    "onboarding.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),
+    "onboarding.accept": frozenset({_OPERATOR, _ADMIN}),
+    "session.close": frozenset({_OPERATOR, _ADMIN}),
+    "review.resolve": frozenset({_SUPPORT, _OPERATOR, _FINANCE, _ADMIN}),
+    "token.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
+    "tariff.write": frozenset({_PRICING, _ADMIN}),
+    "cdr.export": frozenset({_FINANCE, _AUDITOR, _ADMIN}),
+    "cdr.credit": frozenset({_FINANCE, _ADMIN}),
+    "partner.view": frozenset({_ROAMING, _AUDITOR, _ADMIN}),
+    "partner.write": frozenset({_ROAMING, _ADMIN}),
+    "audit.view": frozenset({_AUDITOR, _ADMIN}),
+    "user.admin": frozenset({_ADMIN}),
+}
+# What belongs to no operator can only be done by somebody whose scope is the whole network.
+NETWORK_WIDE = frozenset(
+    {
+        "operator.write",
+        "onboarding.view",
+        "onboarding.accept",
+        "token.write",
+        "partner.view",
+        "partner.write",
+        "audit.view",
+        "user.admin",
+    }
+)
+
+# Commands that read, or that first-line support may give (docs: console roles); everything else is dangerous.
+SAFE_COMMANDS = frozenset(
+    {
+        "GetBaseReport",
+        "GetCompositeSchedule",
+        "GetConfiguration",
+        "GetInstalledCertificateIds",
+        "GetLocalListVersion",
+        "GetReport",
+        "GetTransactionStatus",
+        "GetVariables",
+        "RemoteStopTransaction",
+        "RequestStopTransaction",
+        "TriggerMessage",
+        "ExtendedTriggerMessage",
+        "UnlockConnector",
+    }
+)
+SOFT_RESETS = frozenset({"Soft", "OnIdle"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `operator_ids` and `location_ids`: None means not limited by that; both given means both must fit."""
+
+    name: str  # 'user:ada', 'token:billing export': for audit and `Command.requested_by`
+    role: Role | None  # None: may do nothing
+    operator_ids: frozenset[int] | None = None
+    location_ids: frozenset[int] | None = None
+    user: Any = None  # the Django user, for `Command.user`
+    api_token: ApiToken | None = None
+
+    @property
+    def is_network_wide(self) -> bool:
+        """True when no operator and no location limits what is seen."""
+        return self.operator_ids is None and self.location_ids is None
+
+    @classmethod
+    def of_user(cls, user: Any) -> "Principal":
+        """Build it from a Django user: one query, none for a superuser or an anonymous user."""
+        name = f"user:{user.get_username()}"
+        if not user.is_authenticated or not user.is_active:
+            return cls(name=name, role=None, operator_ids=frozenset())
+        if user.is_superuser:
+            return cls(name=name, role=Role.ADMIN, user=user)
+        grant = Membership.objects.with_scope().filter(user=user).first()
+        if grant is None:
+            return cls(name=name, role=None, operator_ids=frozenset(), user=user)
+        return cls(name=name, role=Role(grant.role), user=user, **_scope(grant))
+
+    @classmethod
+    def of_token(cls, token: ApiToken) -> "Principal":
+        """Build it from an API token that was read with `with_scope()`."""
+        return cls(name=f"token:{token.name}", role=Role(token.role), api_token=token, **_scope(token))
+
+
+def _scope(grant: Any) -> dict[str, frozenset[int] | None]:
+    operators = frozenset(i for i in grant.scope_operators if i is not None)
+    locations = frozenset(i for i in grant.scope_locations if i is not None)
+    return {"operator_ids": operators or None, "location_ids": locations or None}
+
+
+def may(principal: Principal, action: str) -> bool:
+    """Tell whether the principal's role and scope allow the action; KeyError for an action nobody declared."""
+    if action in NETWORK_WIDE and not principal.is_network_wide:
+        return False
+    return principal.role in ACTIONS[action]
+
+
+def command_action(action: str, payload: Any) -> str:
+    """Name the permission that an OCPP command needs: 'command.safe' or 'command.dangerous'."""
+    soft = action == "Reset" and isinstance(payload, dict) and payload.get("type") in SOFT_RESETS
+    return "command.safe" if soft or action in SAFE_COMMANDS else "command.dangerous"
+
+
+def _limits(principal: Principal, location: str, operator: str | None = None) -> dict[str, Any]:
+    """Give the filter for rows whose location is at the lookup `location` ('' for a location itself)."""
+    limits: dict[str, Any] = {}
+    if principal.location_ids is not None:
+        limits[f"{location}id__in" if not location else f"{location}_id__in"] = principal.location_ids
+    if principal.operator_ids is not None:
+        path = operator if operator is not None else (f"{location}__operator" if location else "operator")
+        limits[f"{path}_id__in"] = principal.operator_ids
+    return limits
+
+
+def operators(principal: Principal) -> QuerySet[Operator]:
+    """Own parties in scope; somebody limited to locations sees the operators of those."""
+    rows = Operator.objects.all()
+    if principal.operator_ids is not None:
+        rows = rows.filter(id__in=principal.operator_ids)
+    if principal.location_ids is not None:
+        theirs = Location.objects.filter(id__in=principal.location_ids, operator=OuterRef("pk"))
+        rows = rows.filter(Exists(theirs))
+    return rows
+
+
+def locations(principal: Principal) -> QuerySet[Location]:
+    """Locations in scope."""
+    return Location.objects.filter(**_limits(principal, ""))
+
+
+def stations(principal: Principal) -> QuerySet[ChargingStation]:
+    """Stations in scope. One without a location is seen by those of the whole network only."""
+    return ChargingStation.objects.filter(**_limits(principal, "location"))
+
+
+def sessions(principal: Principal) -> QuerySet[ChargingSession]:
+    """Charging sessions at stations in scope."""
+    return ChargingSession.objects.filter(**_limits(principal, "station__location"))
+
+
+def commands(principal: Principal) -> QuerySet[Command]:
+    """Commands to stations in scope."""
+    return Command.objects.filter(**_limits(principal, "station__location"))
+
+
+def review_items(principal: Principal) -> QuerySet[ReviewItem]:
+    """Review items about stations in scope; one about no station is for those of the whole network."""
+    return ReviewItem.objects.filter(**_limits(principal, "station__location"))
+
+
+def tokens(principal: Principal) -> QuerySet[IdToken]:
+    """Id tokens. They belong to no operator: a limited principal sees those that charged in his scope."""
+    if principal.is_network_wide:
+        return IdToken.objects.all()
+    return IdToken.objects.filter(Exists(sessions(principal).filter(token=OuterRef("pk"))))
+
+
+def cdrs(principal: Principal) -> "QuerySet[Cdr]":
+    """CDRs of operators in scope; limited to locations, those of sessions there (credit CDRs with them)."""
+    from django.db.models import Q
+
+    from billing.models import Cdr
+
+    rows = Cdr.objects.all()
+    if principal.operator_ids is not None:
+        rows = rows.filter(operator_id__in=principal.operator_ids)
+    if principal.location_ids is not None:
+        here = principal.location_ids
+        rows = rows.filter(
+            Q(session__station__location_id__in=here)
+            | Q(credit_reference__session__station__location_id__in=here)
+        )
+    return rows
+
+
+def tariffs(principal: Principal) -> "QuerySet[Tariff]":
+    """Tariffs of the operators in scope."""
+    from billing.models import Tariff
+
+    if principal.is_network_wide:
+        return Tariff.objects.all()
+    return Tariff.objects.filter(operator__in=operators(principal))
+
+
+def partners(principal: Principal) -> "QuerySet[Connection]":
+    """Roaming connections: of the whole network, so nothing for a limited principal."""
+    from roaming.models import Connection
+
+    return Connection.objects.all() if principal.is_network_wide else Connection.objects.none()
+
+
+def onboarding(principal: Principal) -> QuerySet[OnboardingStation]:
+    """Unknown stations that knocked: they belong to nobody yet, so nothing for a limited principal."""
+    rows = OnboardingStation.objects.all()
+    return rows if principal.is_network_wide else rows.none()
+
+
+def audit_events(principal: Principal) -> QuerySet[AuditEvent]:
+    """What was done by whom; nothing for a limited principal."""
+    return AuditEvent.objects.all() if principal.is_network_wide else AuditEvent.objects.none()
