@@ -13,6 +13,10 @@ class SessionQuerySet(models.QuerySet["ChargingSession"]):
     def ended(self) -> "SessionQuerySet":
         return self.filter(status=ChargingSession.Status.ENDED)
 
+    def unbilled(self) -> "SessionQuerySet":
+        """Give ended sessions that billing has not taken over yet; costs nothing for the billed ones (partial index)."""
+        return self.filter(status=ChargingSession.Status.ENDED, billed_at=None)
+
 
 class ChargingSession(models.Model):
     """One charging session: a function of the set of messages that a charger sent about it.
@@ -62,6 +66,7 @@ class ChargingSession(models.Model):
     flags = models.JSONField(
         default=list, blank=True
     )  # why: words such as 'energy_estimated', 'unauthorised'
+    billed_at = models.DateTimeField(null=True, blank=True)  # when billing took the ended session over; null: to do
     created_at = models.DateTimeField()  # when we first heard of it
     last_updated = models.DateTimeField()
 
