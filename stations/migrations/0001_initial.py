@@ -220,6 +220,7 @@ class Migration(migrations.Migration):
                 ('last_reading_at', models.DateTimeField(blank=True, null=True)),
                 ('needs_review', models.BooleanField(default=False)),
                 ('flags', models.JSONField(blank=True, default=list)),
+                ('billed_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('last_updated', models.DateTimeField()),
                 ('station', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='stations.chargingstation')),
@@ -370,6 +371,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='connector',
             constraint=models.UniqueConstraint(fields=('evse', 'number'), name='connector_number'),
+        ),
+        migrations.AddIndex(
+            model_name='chargingsession',
+            index=models.Index(condition=models.Q(('status', 'ended'), ('billed_at', None)), fields=['id'], name='session_unbilled'),
         ),
         migrations.AddIndex(
             model_name='chargingsession',

@@ -80,6 +80,7 @@ class ChargingSession(models.Model):
         indexes = [
             models.Index(fields=["evse", "started_at"], name="session_of_evse"),
             models.Index(fields=["started_at"], name="session_active", condition=models.Q(status="active")),
+            models.Index(fields=["id"], name="session_unbilled", condition=models.Q(status="ended", billed_at=None)),
             models.Index(fields=["party", "id"], name="session_party", condition=~models.Q(party="")),
             models.Index(fields=["id_token"], name="session_id_token"),
         ]
