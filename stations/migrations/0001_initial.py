@@ -374,7 +374,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='chargingsession',
-            index=models.Index(condition=models.Q(('status', 'ended'), ('billed_at', None)), fields=['id'], name='session_unbilled'),
+            index=models.Index(condition=models.Q(('billed_at', None), ('status', 'ended')), fields=['id'], name='session_unbilled'),
         ),
         migrations.AddIndex(
             model_name='chargingsession',
