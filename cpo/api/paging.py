@@ -1,0 +1,74 @@
+"""Pages of a list, newest first, by key: the last page costs what the first one does, and nothing is counted."""
+
+import re
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+from rest_framework.views import APIView
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 1000  # rows in a page
+_CURSOR = re.compile(r"([on])([1-9][0-9]{0,17})")  # older or newer than this row
+
+
+class NewestFirst(BasePagination):
+    """Pages by descending primary key. `limit` is the size of a page, `cursor` comes from `next` and `previous`."""
+
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+        """Return the rows of the page in one query; raise ValidationError for an unusable limit or cursor."""
+        self.url = request.build_absolute_uri()
+        size, newer, key = limit_of(request), False, None
+        if text := request.query_params.get("cursor"):
+            cursor = _CURSOR.fullmatch(text)
+            if cursor is None:
+                raise ValidationError({"cursor": ["Use the cursor of a next or previous link."]})
+            newer, key = cursor[1] == "n", int(cursor[2])
+        if key is not None:
+            queryset = queryset.filter(pk__gt=key) if newer else queryset.filter(pk__lt=key)
+        rows = list(queryset.order_by("pk" if newer else "-pk")[: size + 1])
+        more, rows = len(rows) > size, rows[:size]
+        if newer:
+            rows.reverse()
+        self.has_older = bool(rows) and (newer or more)
+        self.has_newer = bool(rows) and (more if newer else key is not None)
+        self.rows = rows
+        return rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Wrap the rows with the links to the neighbouring pages."""
+        older = replace_query_param(self.url, "cursor", f"o{self.rows[-1].pk}") if self.has_older else None
+        newer = replace_query_param(self.url, "cursor", f"n{self.rows[0].pk}") if self.has_newer else None
+        return Response({"next": older, "previous": newer, "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Describe the page in OpenAPI."""
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": {**link, "description": "The page of older rows; null on the last page."},
+                "previous": {**link, "description": "The page of newer rows; null on the first page."},
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        """Describe the query parameters in OpenAPI."""
+        limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+        return [
+            {"name": "limit", "in": "query", "required": False, "schema": limit},
+            {"name": "cursor", "in": "query", "required": False, "schema": {"type": "string"}},
+        ]
+
+
+def limit_of(request: Request) -> int:
+    """Read `limit`: rows in a page, at most MAX_LIMIT; raise ValidationError when it is no positive number."""
+    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise ValidationError({"limit": [f"A whole number from 1 to {MAX_LIMIT}."]})
+    return min(int(text), MAX_LIMIT)
