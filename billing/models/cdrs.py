@@ -1,0 +1,92 @@
+"""Charge detail records: what a session cost, sealed."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+from django.db.models import Q
+
+from stations.models import ChargingSession, Location, Operator
+from stations.models.locations import new_uid
+
+
+class ImmutableRow(Exception):
+    """A CDR cannot be changed or deleted; a correction is a credit CDR."""
+
+
+class Cdr(models.Model):
+    """A CDR with everything it needs, as it was at session start (OCPI 2.3.0 mod_cdrs#CDR).
+
+    Energies in Wh, durations in whole seconds, amounts in `currency` with the four decimals of OCPI; JSON in the shapes of
+    OCPI 2.3.0, decimals as strings. Written once: `save()` of an existing row raises and a trigger refuses UPDATE and
+    DELETE. `session` is null for a credit CDR, which keeps `session_uid`. In a credit CDR only the total cost is negated.
+    """
+
+    uid = models.CharField(max_length=39, default=new_uid)  # OCPI CDR.id; a credit CDR's ends in -C
+    session = models.OneToOneField(
+        ChargingSession, on_delete=models.PROTECT, null=True, blank=True, related_name="cdr"
+    )
+    session_uid = models.CharField(max_length=36)
+    operator = models.ForeignKey(Operator, on_delete=models.PROTECT, related_name="cdrs")
+    site = models.ForeignKey(Location, on_delete=models.PROTECT, null=True, blank=True, related_name="cdrs")
+    station_identity = models.CharField(max_length=48)
+    party = models.CharField(max_length=6, blank=True)  # 'NL*ABC': the partner whose driver charged; '': ours
+    currency = models.CharField(max_length=3)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    time_zone = models.CharField(max_length=255)
+    energy_wh = models.DecimalField(max_digits=20, decimal_places=4)
+    meter_start_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    meter_stop_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    seconds = models.PositiveBigIntegerField()  # the whole session, parking included
+    parking_seconds = models.PositiveBigIntegerField(default=0)
+    total_before_taxes = models.DecimalField(max_digits=20, decimal_places=4)
+    total_after_taxes = models.DecimalField(
+        max_digits=20, decimal_places=4, null=True, blank=True
+    )  # null: unknown
+    totals = models.JSONField()  # total_cost, total_energy_cost, … as OCPI 2.3.0 Price
+    location = models.JSONField(default=dict)
+    evse = models.JSONField(default=dict)
+    connector = models.JSONField(default=dict)
+    token = models.JSONField(default=dict)
+    tariff = models.JSONField(null=True, blank=True)  # null: none was assigned
+    tariff_version = models.PositiveIntegerField(null=True, blank=True)  # its number
+    charging_periods = models.JSONField()
+    explanation = models.JSONField(default=list)
+    auth_method = models.CharField(max_length=16)
+    authorization_reference = models.CharField(max_length=36, blank=True)
+    is_credit = models.BooleanField(default=False)
+    credit_reference = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credit"
+    )
+    remark = models.CharField(max_length=255, blank=True)
+    issued_by = models.CharField(
+        max_length=100, blank=True
+    )  # who released or credited it; '': billed by itself
+    created_at = models.DateTimeField()  # = OCPI last_updated
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["operator", "uid"], name="cdr_uid"),
+            models.CheckConstraint(
+                name="cdr_credit",
+                condition=Q(is_credit=False, credit_reference=None) | Q(is_credit=True, session=None),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["party", "id"], name="cdr_party"),
+            models.Index(fields=["created_at", "id"], name="cdr_created"),
+            models.Index(fields=["ended_at", "id"], name="cdr_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert the row; raises ImmutableRow for one that exists."""
+        if not self._state.adding:
+            raise ImmutableRow(self.uid)
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise ImmutableRow."""
+        raise ImmutableRow(self.uid)
