@@ -9,8 +9,8 @@ from stations.models import ChargingSession, Operator
 class SessionSnapshot(models.Model):
     """Location, EVSE, connector, token and tariff as they were at session start (OCPI 2.3.0 mod_cdrs#CDR).
 
-    Shapes of OCPI 2.3.0, decimals as strings; `{}` where the station had no location or no such connector. `operator` is the party
-    in whose name the session is billed; null when nobody can say.
+    Shapes of OCPI 2.3.0, decimals as strings; `{}` where the station had no location or no such connector.
+    `operator` is the party in whose name the session is billed; null when nobody can say.
     """
 
     session = models.OneToOneField(ChargingSession, on_delete=models.CASCADE, related_name="snapshot")

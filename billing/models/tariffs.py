@@ -7,7 +7,7 @@ from stations.models import Connector, Evse, Location, Operator
 
 
 class Tariff(models.Model):
-    """A tariff as partners and drivers know it (OCPI 2.3.0 mod_tariffs#Tariff); its content is in its versions.
+    """A tariff as partners and drivers know it (OCPI 2.3.0 mod_tariffs#Tariff); its versions hold its content.
 
     `currency` and `type` repeat the newest version for lists and filters.
     """
@@ -48,8 +48,8 @@ class TariffVersion(models.Model):
 class TariffAssignment(models.Model):
     """A tariff applies at one connector, EVSE, location or everywhere at an operator, for a time.
 
-    The most specific one wins. Rows are ended, not deleted: a session that arrives late is priced as it would have
-    been at its start.
+    The most specific one wins. Rows are ended, not deleted: a session that arrives late is priced as it would
+    have been at its start.
     """
 
     tariff = models.ForeignKey(Tariff, on_delete=models.PROTECT, related_name="assignments")
