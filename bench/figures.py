@@ -1,0 +1,232 @@
+"""The figures of the performance page, one function each; what cannot be measured raises Unavailable."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import load, proc, servers, verify
+from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Kind, Server, Unavailable, serving
+from bench.swarm import Swarm, pace, percentile_ms, storm, window
+
+Entry = dict[str, Any]
+FEW, MANY, CROWD = 200, 2_000, 10_000
+
+
+@dataclass
+class Run:
+    """What the figures of one run share: options, where to log, and all that the product ever answered."""
+
+    log: Path
+    short: bool = False
+    database: int | None = None
+    answered: Counter[str] = field(default_factory=Counter)
+    unanswered: int = 0
+    stations: int = 0
+
+    def seconds(self, full: int, short: int) -> int:
+        return short if self.short else full
+
+    def need_stations(self, number: int) -> None:
+        """Provision the product's database up to that many stations."""
+        if number > self.stations:
+            servers.run(PRODUCT, "-m", "bench.provision", "--stations", str(number))
+            self.stations = number
+
+    async def finish(self, server: Server, swarm: Swarm) -> None:
+        """Let the last answers come in and count them, so that `verify` can compare."""
+        left = await swarm.quiet()
+        if server.kind is PRODUCT:
+            self.answered += swarm.tally.answered
+            self.unanswered += left
+            if swarm.tally.errors:
+                print(f"  CALLERRORs and strays: {dict(swarm.tally.errors.most_common(3))}")
+        swarm.drop()
+        await asyncio.sleep(0.2)
+
+    def losses(self) -> list[str]:
+        """What is missing in the product's database, one sentence each."""
+        unanswered = [f"{self.unanswered} calls were never answered"] if self.unanswered else []
+        return unanswered + verify.losses(servers.environment(PRODUCT)["DATABASE_URL"], self.answered)
+
+
+def entry(value: float | None, unit: str, target: float | None, **references: float | None) -> Entry:
+    """One row of the table; `floor` and `textbook` are None where they make no sense."""
+    rounded = {name: None if number is None else round(number, 2) for name, number in references.items()}
+    return {
+        "value": None if value is None else round(value, 2),
+        "unit": unit,
+        "target": target,
+        "floor": rounded.get("floor"),
+        "textbook": rounded.get("textbook"),
+    }
+
+
+def on(run: Run, kind: Kind, work: Callable[[Server], Awaitable[Any]], *, deflate: bool = True) -> Any:
+    """Serve a kind, do the work, stop it."""
+    with serving(kind, run.log, deflate=deflate) as server:
+        return uvloop.run(work(server))  # type: ignore[arg-type]
+
+
+# --- P1
+
+
+def p1(run: Run) -> dict[str, Entry]:
+    """Server CPU per durable message and messages a second from one process, standard mix, 200 chargers."""
+
+    def work(seconds: int) -> Callable[[Server], Awaitable[load.Cost]]:
+        async def measure(server: Server) -> load.Cost:
+            swarm = load.swarm_for(server, FEW)
+            await swarm.connect()
+            await swarm.boot()
+            cost = await load.cost(
+                server, swarm, warmup_s=run.seconds(4, 2), seconds=seconds, database=run.database
+            )
+            await run.finish(server, swarm)
+            show(server.kind.name, cost)
+            return cost
+
+        return measure
+
+    run.need_stations(FEW)
+    early = on(run, FLOOR, work(run.seconds(4, 2)))
+    product = on(run, PRODUCT, work(run.seconds(12, 6)))
+    textbook = on(run, TEXTBOOK, work(run.seconds(10, 5)))
+    late = on(run, FLOOR, work(run.seconds(4, 2)))
+    floor_us, floor_rate = min(early.server_us, late.server_us), max(early.rate, late.rate)
+    return {
+        "P1": entry(product.server_us, "µs", 150, floor=floor_us, textbook=textbook.server_us),
+        "P1 rate": entry(product.rate, "messages/s", 5000, floor=floor_rate, textbook=textbook.rate),
+        "P1 against textbook": entry(textbook.server_us / product.server_us, "x", 12),
+        "P1 database": entry(product.database_us, "µs", None, textbook=textbook.database_us),
+    }
+
+
+def show(name: str, cost: load.Cost) -> None:
+    print(
+        f"  {name}: {cost.server_us:.1f} µs a message ({cost.server_load:.0%} of a core), {cost.rate:.0f}/s, "
+        f"p50 {cost.p50_ms:.1f} ms, p99 {cost.p99_ms:.1f} ms; PostgreSQL {cost.database_us:.1f} µs, "
+        f"generator {cost.generator_us:.1f} µs",
+        flush=True,
+    )
+
+
+# --- P2
+
+
+def p2(run: Run) -> dict[str, Entry]:
+    """99th percentile of the answer at a paced 1,000 messages a second with 2,000 chargers connected."""
+    rate, chargers = 1_000, MANY
+    run.need_stations(chargers)
+
+    async def measure(server: Server) -> float:
+        swarm = load.swarm_for(server, chargers)
+        await swarm.connect()
+        await swarm.boot()
+        await swarm.stagger()
+        await pace(swarm, 3, rate)
+        with window(swarm) as tally:
+            await pace(swarm, run.seconds(15, 6), rate)
+            await swarm.quiet()
+        await run.finish(server, swarm)
+        p50_ms, p99_ms = (percentile_ms(tally.latencies_ns, percent) for percent in (50, 99))
+        print(
+            f"  {server.kind.name}: {tally.total} paced, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms", flush=True
+        )
+        return p99_ms
+
+    floor = on(run, FLOOR, measure)
+    return {"P2": entry(on(run, PRODUCT, measure), "ms", 50, floor=floor)}
+
+
+# --- P3
+
+
+def p3(run: Run) -> dict[str, Entry]:
+    """Memory per idle charger socket, and of one process with 10,000."""
+    crowd = run.seconds(CROWD, MANY)
+    run.need_stations(crowd)
+    totals: list[float] = []
+
+    def work(number: int, deflate: bool, total: int = 0) -> Callable[[Server], Awaitable[float]]:
+        async def measure(server: Server) -> float:
+            swarms = [await idle(server, FEW, deflate, first=1)]
+            base_kib = proc.rss_kib(server.pid)
+            swarms.append(await idle(server, number, deflate, first=1 + FEW))
+            per_socket = (proc.rss_kib(server.pid) - base_kib) / number
+            if total > number + FEW:
+                swarms.append(await idle(server, total - number - FEW, deflate, first=1 + FEW + number))
+                totals.append(proc.rss_kib(server.pid) / 1024)
+            for swarm in swarms:
+                await run.finish(server, swarm)
+            name = f"{server.kind.name}{', deflate' if deflate else ''}"
+            print(
+                f"  {name}: {per_socket:.1f} KiB a socket" + (f", {total} sockets" if totals else ""),
+                flush=True,
+            )
+            return per_socket
+
+        return measure
+
+    few = 1_000 if run.short else MANY - FEW
+    plain = {kind.name: on(run, kind, work(few, False)) for kind in (FLOOR, TEXTBOOK)}
+    packed = {kind.name: on(run, kind, work(few, True)) for kind in (FLOOR, TEXTBOOK)}
+    value = on(run, PRODUCT, work(few, False, crowd))
+    deflated = on(run, PRODUCT, work(few, True))
+    return {
+        "P3": entry(value, "KiB", 50, **plain),
+        "P3 deflate": entry(deflated, "KiB", 110, **packed),
+        f"P3 with {crowd} sockets": entry(totals[0], "MiB", 1024),
+    }
+
+
+async def idle(server: Server, number: int, deflate: bool, *, first: int) -> Swarm:
+    """That many more chargers, connected, booted and quiet."""
+    swarm = load.swarm_for(server, number, deflate=deflate, first=first)
+    await swarm.connect()
+    await swarm.boot(timeout_s=120)
+    await asyncio.sleep(1)
+    return swarm
+
+
+# --- P4
+
+
+def p4(run: Run) -> dict[str, Entry]:
+    """Seconds until 2,000 chargers that lost their sockets at once are booted and answered."""
+    run.need_stations(MANY)
+
+    async def measure(server: Server) -> tuple[float, int]:
+        swarm = load.swarm_for(server, MANY)
+        await swarm.connect()
+        await swarm.boot()
+        took_s = await storm(swarm)
+        attempts = max(charger.attempts for charger in swarm.chargers)
+        await run.finish(server, swarm)
+        print(f"  {server.kind.name}: {took_s:.1f} s, at most {attempts} attempts", flush=True)
+        return took_s, attempts
+
+    floor_s, _ = on(run, FLOOR, measure)
+    product_s, attempts = on(run, PRODUCT, measure)
+    return {"P4": entry(product_s, "s", 20, floor=floor_s), "P4 attempts": entry(attempts, "attempts", 2)}
+
+
+# --- P6
+
+
+def p6(run: Run) -> dict[str, Entry]:
+    """Bills a second from the tariff engine on one core."""
+    try:
+        from bench import bench_tariff
+    except ImportError as error:
+        raise Unavailable(str(error)) from error
+    return {"P6": entry(float(bench_tariff.measure()), "bills/s", 3000)}
+
+
+FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P6": p6}
+NEEDS_PRODUCT = {"P1", "P2", "P3", "P4"}
+NEEDS_TEXTBOOK = {"P1", "P3"}
