@@ -8,21 +8,34 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterator
 
-type_of_series = dict[tuple[str, ...], float]
+Series = dict[tuple[str, ...], float]
 LABEL_SETS_MAX = 1000  # per metric; beyond, what hostile peers make up is counted under "other"
-METRICS: list["Counter | Gauge | Histogram"] = []
+METRICS: list["Metric"] = []
 
 
-class Counter:
+class Metric:
+    """A name, a text for people, label names, and a lock for the numbers."""
+
+    def __init__(self, name: str, text: str, labels: tuple[str, ...]) -> None:
+        self.name, self.text, self.labels = f"opencpo_{name}", text, labels
+        self.renew_lock()
+        METRICS.append(self)
+
+    def renew_lock(self) -> None:
+        """Forget a lock that another thread held when this process was forked."""
+        self._lock = threading.Lock()
+
+    def series(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Give (label values, number) of this process."""
+        raise NotImplementedError
+
+
+class Counter(Metric):
     """A number that only grows, per set of label values."""
 
-    kind = "counter"
-
     def __init__(self, name: str, text: str, *labels: str) -> None:
-        self.name, self.text, self.labels = f"opencpo_{name}", text, labels
-        self._series: type_of_series = {}
-        self._lock = threading.Lock()
-        METRICS.append(self)
+        super().__init__(name, text, labels)
+        self._series: Series = {}
 
     def add(self, *values: str, by: float = 1) -> None:
         """Count `by` more for these label values, given in the order of the labels."""
@@ -40,26 +53,20 @@ class Counter:
 class Gauge(Counter):
     """A number that goes up and down; the sum over the processes is shown."""
 
-    kind = "gauge"
-
     def set(self, *values: str, to: float) -> None:
         """Replace the number for these label values."""
         with self._lock:
             self._series[values] = to
 
 
-class Histogram:
+class Histogram(Metric):
     """How many observations were at most as long as each bound, in seconds."""
 
-    kind = "histogram"
-    labels = ("le",)
-
     def __init__(self, name: str, text: str, bounds_s: tuple[float, ...]) -> None:
-        self.name, self.text, self.bounds_s = f"opencpo_{name}", text, bounds_s
+        super().__init__(name, text, ("le",))
+        self.bounds_s = bounds_s
         self._counts = [0] * (len(bounds_s) + 1)
         self._sum_s = 0.0
-        self._lock = threading.Lock()
-        METRICS.append(self)
 
     def observe(self, seconds: float) -> None:
         """Record one duration in seconds."""
@@ -77,9 +84,7 @@ class Histogram:
         yield ("sum",), total
 
 
-ocpp_messages = Counter(
-    "ocpp_messages_total", "OCPP messages", "version", "action", "direction", "verdict"
-)
+ocpp_messages = Counter("ocpp_messages_total", "OCPP messages", "version", "action", "direction", "verdict")
 ocpp_connections = Gauge("ocpp_connections", "open sockets of stations", "version")
 ocpp_handshakes = Counter("ocpp_handshakes_total", "attempts of stations to connect", "verdict")
 ocpp_answer_seconds = Histogram(

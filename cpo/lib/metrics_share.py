@@ -4,16 +4,20 @@ Workers have no port of their own, so whoever answers `/metrics` must answer for
 takes at most `PERIOD_S` of counts with it; with Redis away the page shows the answering process alone.
 """
 
+import atexit
 import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import redis
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cpo.lib import metrics
 
@@ -31,16 +35,17 @@ def local() -> Totals:
 class Share:
     """The connection of one process to the common numbers."""
 
-    def __init__(self, redis_url: str) -> None:
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2)
-        self._told: Totals = {}
+    def __init__(self, redis_url: str, told: Totals) -> None:
+        once = Retry(NoBackoff(), 0)
+        self._redis = redis.Redis.from_url(redis_url, socket_timeout=2, socket_connect_timeout=2, retry=once)
+        self._told: Totals = told
         self._lock = threading.Lock()
         self._process = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
 
     def flush(self) -> None:
         """Add what this process counted since the last time; raises redis.RedisError."""
         with self._lock:
-            gauges = {m.name for m in metrics.METRICS if m.kind == "gauge"}
+            gauges = {m.name for m in metrics.METRICS if isinstance(m, metrics.Gauge)}
             now = local()
             pipe = self._redis.pipeline(transaction=True)
             for series, number in now.items():
@@ -76,16 +81,36 @@ class Share:
 
 
 _share: Share | None = None
-_pid = 0
 
 
 def start(redis_url: str) -> Share:
-    """Begin to share this process's numbers, once; after a fork a call begins anew."""
-    global _share, _pid
-    if _share is None or _pid != os.getpid():
-        _share, _pid = Share(redis_url), os.getpid()
-        threading.Thread(target=_share.run, name="metrics", daemon=True).start()
+    """Begin to share this process's numbers, once; a forked child (a Celery worker's) begins by itself."""
+    global _share
+    if _share is None:
+        _share = _begin(redis_url, told={})
+        os.register_at_fork(after_in_child=lambda: _after_fork(redis_url))
+        atexit.register(_last_flush)
     return _share
+
+
+def _begin(redis_url: str, told: Totals) -> Share:
+    share = Share(redis_url, told)
+    threading.Thread(target=share.run, name="metrics", daemon=True).start()
+    return share
+
+
+def _after_fork(redis_url: str) -> None:
+    """Start afresh: threads and locks do not survive a fork, and the parent reports what it counted before."""
+    global _share
+    for metric in metrics.METRICS:
+        metric.renew_lock()
+    _share = _begin(redis_url, told=local())
+
+
+def _last_flush() -> None:
+    with suppress(redis.RedisError):
+        if _share is not None:
+            _share.flush()
 
 
 class Shown(Collector):
@@ -101,8 +126,8 @@ class Shown(Collector):
             yield _histogram(metric, rows) if isinstance(metric, metrics.Histogram) else _plain(metric, rows)
 
 
-def _plain(metric: metrics.Counter, rows: Totals) -> Metric:
-    family = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}[metric.kind]
+def _plain(metric: metrics.Metric, rows: Totals) -> Metric:
+    family = GaugeMetricFamily if isinstance(metric, metrics.Gauge) else CounterMetricFamily
     shown = family(metric.name, metric.text, labels=metric.labels)
     for values, number in sorted(rows.items()):
         shown.add_metric(values, number)

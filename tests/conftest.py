@@ -1,0 +1,110 @@
+"""What every test may ask for: real services, real processes, a real browser. Factories live in tests/factories.py."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import chromium, services
+from tests.processes import Process, Server, worker
+
+_services = services.start()
+os.environ["DJANGO_SETTINGS_MODULE"] = (
+    "cpo.settings"  # here, not in pyproject.toml: the settings need the services
+)
+
+BROWSER_FLAGS = [
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_unconfigure() -> None:
+    """Leave the services; the last test run of the folder stops them."""
+    if _services is not None:
+        _services.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Give each test process a database of its own, so that runs side by side do not meet."""
+    from django.db import connections
+
+    connections["default"].settings_dict["TEST"]["NAME"] = services.database_name()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    """Give the Redis database of this test process."""
+    return os.environ["REDIS_URL"]
+
+
+@pytest.fixture(scope="session")
+def process_env(django_db_setup: None) -> dict[str, str]:
+    """Give the environment that binds a child process to this run's database."""
+    return {
+        "DATABASE_URL": services.database_url(services.database_name()),
+        "DATABASE_POOL_SIZE": "8",
+        "INTEGRATIONS_ALLOW_PRIVATE_IPS": "1",
+        "OCPP_HANDSHAKES_PER_MINUTE_IP": "1000",
+        "LOG_JSON": "0",
+    }
+
+
+@pytest.fixture(scope="session")
+def celery_worker_process(process_env: dict[str, str]) -> Iterator[Process]:
+    """Run a real Celery worker; the test needs `transaction=True` for the worker to see its rows."""
+    process = worker(process_env).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def live_server_process(process_env: dict[str, str]) -> Iterator[Server]:
+    """Run a real uvicorn; the test needs `transaction=True` for the server to see its rows."""
+    server = Server(process_env)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Run a real Chromium, one per module: its event loop would otherwise stop the asynchronous tests of the others."""
+    from playwright.sync_api import sync_playwright
+
+    binary = chromium.find()
+    assert binary is not None, "no browser: run `python -m tests.chromium`"
+    flags = [*BROWSER_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as home,
+    ):
+        patch.setenv(
+            "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
+        )  # playwright's loop lives in this thread; the ORM does not mind
+        context = playwright.chromium.launch_persistent_context(
+            home,
+            executable_path=str(binary),
+            args=flags,
+            headless=True,
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """Give a fresh page without cookies."""
+    browser.clear_cookies()
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    page.close()

@@ -1,0 +1,83 @@
+"""Real PostgreSQL and Redis for a test run; a database and a Redis number of its own for each process."""
+
+import fcntl
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psutil
+import psycopg
+import redis
+from psycopg import sql
+
+from cpo.lib.embedded import Services, start_services
+from cpo.lib.embedded.secrets import load
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = "OPENCPO_TEST_VAR"  # set while the run uses the embedded services
+_held: list[int] = []
+
+
+def start() -> Services | None:
+    """Put the services' addresses into the environment; None where the caller gave his own."""
+    services = None
+    if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
+        services = start_services(Path(os.environ.get("VAR") or ROOT / "var" / "test"), durable=False)
+        os.environ.setdefault("DATABASE_URL", services.database_url)
+        os.environ.setdefault("REDIS_URL", services.redis_url)
+        os.environ[VAR] = str(services.var)
+        for name, value in load(services.var).items():
+            os.environ.setdefault(name, value)
+        drop_abandoned()
+    if VAR in os.environ:
+        os.environ["REDIS_URL"] = own_redis(Path(os.environ[VAR]), os.environ["REDIS_URL"])
+    return services
+
+
+def database_name() -> str:
+    """Give the name of this process's test database; the start time tells a reused process number."""
+    process = psutil.Process()
+    return f"test_{process.pid}_{int(process.create_time())}"
+
+
+def database_url(name: str) -> str:
+    """Give DATABASE_URL for another database of the same server."""
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+def own_redis(var: Path, url: str) -> str:
+    """Give the URL of a Redis database that no other test process uses, emptied."""
+    for number in range(1, 256):
+        lock = os.open(var / f"redis-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        _held.append(lock)
+        ours = re.sub(r"db=\d+", f"db={number}", url)
+        with redis.Redis.from_url(ours) as connection:
+            connection.flushdb()
+        return ours
+    raise RuntimeError("255 test processes at once")
+
+
+def drop_abandoned() -> None:
+    """Drop the databases of test processes that were killed."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        rows = connection.execute(
+            r"select datname from pg_database where datname ~ '^test_\d+_\d+'"
+        ).fetchall()
+        for (name,) in rows:
+            _, pid, started_at = name.split("_")[:3]
+            if not _lives(int(pid), int(started_at)):
+                drop = sql.SQL("drop database if exists {} with (force)")
+                connection.execute(drop.format(sql.Identifier(name)))
+
+
+def _lives(pid: int, started_at: int) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started_at) < 2
+    except psutil.NoSuchProcess:
+        return False
