@@ -1,8 +1,8 @@
 """`python -m bench.profile [--seconds 15] [--server product|textbook|floor]`: where a message's time goes.
 
-Runs the load of P1 while py-spy samples the threads that hold the interpreter's lock, then prints the functions
-by their own time and by the time below them. The raw stacks go to `$VAR/profile.txt`, one "a;b;c count" a line,
-for a flame graph.
+Runs the load of P1 while py-spy samples the threads that hold the interpreter's lock, then prints the
+functions by their own time and by the time below them. The raw stacks go to `$VAR/profile.txt`, one "a;b;c count"
+a line, for a flame graph.
 """
 
 import argparse
