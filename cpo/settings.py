@@ -194,6 +194,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
 # --- OCPP ----------------------------------------------------------------------------------------------------------
 
 OCPP_ALLOW_PROFILE_0 = env.bool("OCPP_ALLOW_PROFILE_0", default=False)  # stations without password; demo only
+OCPP_DEFAULT_SUBPROTOCOL = env.str("OCPP_DEFAULT_SUBPROTOCOL", default="")  # for stations that name none; '' refuses
 OCPP_REVEAL_UNKNOWN = env.bool("OCPP_REVEAL_UNKNOWN", default=True)  # 404 for an unknown identity, else 401
 OCPP_HEARTBEAT_INTERVAL_S = env.int("OCPP_HEARTBEAT_INTERVAL_S", default=300)  # seconds, spread by ±20 %
 OCPP_CALL_TIMEOUT_S = env.int("OCPP_CALL_TIMEOUT_S", default=30)  # seconds until an unanswered CALL counts as timed out
@@ -202,6 +203,8 @@ OCPP_QUEUED_COMMAND_TTL_S = env.int("OCPP_QUEUED_COMMAND_TTL_S", default=86_400)
 OCPP_WRITER_LINGER_MS = env.float("OCPP_WRITER_LINGER_MS", default=3.0)  # milliseconds a batch waits for company
 OCPP_WRITER_BATCH = env.int("OCPP_WRITER_BATCH", default=1000)  # messages in one commit at most
 OCPP_CAREFUL_THREADS = env.int("OCPP_CAREFUL_THREADS", default=6)  # worker threads of the careful lane
+OCPP_STORE_TIMEOUT_S = env.float("OCPP_STORE_TIMEOUT_S", default=15.0)  # seconds a message waits for the database
+OCPP_SETTLE_S = env.float("OCPP_SETTLE_S", default=3.0)  # seconds a silent new socket is left alone before commands
 OCPP_CLOSE_GRACE_S = env.int("OCPP_CLOSE_GRACE_S", default=60)  # seconds for frames read before a disconnect
 OCPP_HANDSHAKES_PER_MINUTE_ID = env.int("OCPP_HANDSHAKES_PER_MINUTE_ID", default=5)  # failures per identity
 OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default=10)  # failures per address
@@ -212,6 +215,7 @@ JOURNAL_RETENTION_DAYS = env.int("JOURNAL_RETENTION_DAYS", default=90)  # days; 
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
 AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
 COST_SOURCE = "billing.services.costs.running_cost"
+COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 
@@ -220,6 +224,10 @@ OCPI_TIMEOUT_S = env.int("OCPI_TIMEOUT_S", default=10)  # seconds for one reques
 OCPI_PAGE_LIMIT = env.int("OCPI_PAGE_LIMIT", default=100)  # objects in a page at most
 OCPI_BODY_LIMIT = env.int("OCPI_BODY_LIMIT", default=5 * 1024 * 1024)  # bytes read from a partner at most
 OCPI_SESSION_PUSH_S = env.int("OCPI_SESSION_PUSH_S", default=30)  # seconds between pushes of one running session
+OCPI_ALLOWED_PORTS = env.list("OCPI_ALLOWED_PORTS", cast=int, default=[443, 8443])  # where partners may listen
+OCPI_AUTHORIZE_S = env.float("OCPI_AUTHORIZE_S", default=3.0)  # seconds a driver waits for real-time authorization
+OCPI_TOKEN_PULL_S = env.int("OCPI_TOKEN_PULL_S", default=900)  # seconds between pulls of a partner's changed tokens
+OCPI_EXCHANGE_RETENTION_DAYS = env.int("OCPI_EXCHANGE_RETENTION_DAYS", default=30)  # days; older exchanges are deleted
 
 # --- operation -----------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class ChargingStation(models.Model):
     """A charging station as the operator registered it and as it described itself.
 
     `identity` is the last part of the OCPP URL. `epoch` counts authenticated connections: the newest owns the station,
-    and what an older one still says about the station's state changes nothing. `owner` names the process with the socket.
+    and what an older one still says about its state changes nothing. `owner` names the process with the socket.
     """
 
     class SecurityProfile(models.IntegerChoices):

@@ -14,15 +14,15 @@ class SessionQuerySet(models.QuerySet["ChargingSession"]):
         return self.filter(status=ChargingSession.Status.ENDED)
 
     def unbilled(self) -> "SessionQuerySet":
-        """Give ended sessions that billing has not taken over yet; costs nothing for the billed ones (partial index)."""
+        """Give ended sessions that billing has not taken over yet; billed ones cost nothing (partial index)."""
         return self.filter(status=ChargingSession.Status.ENDED, billed_at=None)
 
 
 class ChargingSession(models.Model):
     """One charging session: a function of the set of messages that a charger sent about it.
 
-    Energies in Wh, powers in W, exact decimals. `started_at` and `ended_at` are the charger's times (corrected when they
-    cannot be true, then flagged). `start_key` is the business key of the start: a repeated StartTransaction finds its row.
+    Energies in Wh, powers in W, exact decimals. `started_at` and `ended_at` are the charger's times (corrected when
+    they cannot be true, then flagged). `start_key` is the start's business key: a repeated one finds its row.
     """
 
     class Status(models.TextChoices):
@@ -66,7 +66,9 @@ class ChargingSession(models.Model):
     flags = models.JSONField(
         default=list, blank=True
     )  # why: words such as 'energy_estimated', 'unauthorised'
-    billed_at = models.DateTimeField(null=True, blank=True)  # when billing took the ended session over; null: to do
+    billed_at = models.DateTimeField(
+        null=True, blank=True
+    )  # when billing took the ended session over; null: to do
     created_at = models.DateTimeField()  # when we first heard of it
     last_updated = models.DateTimeField()
 
@@ -80,7 +82,9 @@ class ChargingSession(models.Model):
         indexes = [
             models.Index(fields=["evse", "started_at"], name="session_of_evse"),
             models.Index(fields=["started_at"], name="session_active", condition=models.Q(status="active")),
-            models.Index(fields=["id"], name="session_unbilled", condition=models.Q(status="ended", billed_at=None)),
+            models.Index(
+                fields=["id"], name="session_unbilled", condition=models.Q(status="ended", billed_at=None)
+            ),
             models.Index(fields=["party", "id"], name="session_party", condition=~models.Q(party="")),
             models.Index(fields=["id_token"], name="session_id_token"),
         ]

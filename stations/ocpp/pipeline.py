@@ -1,0 +1,162 @@
+"""The inbound pipeline: a station's CALL in, its answer out, after the commit (docs/architecture.md).
+
+    consumer -> gate -> codec -> route -> handler -> rows -> commit -> reply
+
+Two lanes. Fast: the handler is a pure function, the writer commits its facts together with those of other sockets.
+Careful: one hop to a worker thread, one transaction. Errors become CALLERRORs here and nowhere else.
+"""
+
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from cpo.lib import metrics, redact
+from cpo.lib.threads import Unavailable, Workers
+from stations.ocpp import codec, frames
+from stations.ocpp.link import Lacking, Link
+from stations.ocpp.route import Contents, Incoming, Payload, Route
+from stations.ocpp.v16.routes import CONTENTS as V16
+from stations.ocpp.writer import Unstorable, Writer
+from stations.services import review
+from stations.services.errors import StationsError
+from stations.services.ingest import Facts, FrameRow
+
+log = structlog.get_logger(__name__)
+
+CONTENTS: dict[str, Contents] = {"1.6": V16}
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+
+
+class Pipeline:
+    """Answers stations' CALLs; one per process."""
+
+    def __init__(self, writer: Writer, workers: Workers) -> None:
+        self.writer = writer
+        self.workers = workers
+
+    async def answer(self, link: Link, call: frames.Call, *, text: str, received_at: datetime) -> str | None:
+        """Process one CALL and return the frame to send back; None: send nothing, the station shall repeat it."""
+        contents = CONTENTS[link.version]
+        incoming = Incoming(
+            call.action, call.payload, call.message_id, received_at, Facts(), list(call.flags)
+        )
+        route = contents.inbound.get(call.action)
+        error: codec.CallFault | None = None
+        response: Payload | None = None
+        if route is None:
+            error = codec.unknown_action(
+                link.version, call.action, offered=call.action in contents.not_offered
+            )
+        else:
+            checked = codec.check_request(link.version, call.action, call.payload)
+            incoming.payload = checked.payload
+            incoming.flags += checked.flags
+            error = checked.fault
+        if route is not None and error is None:
+            try:
+                response = await self._handle(route, link, incoming)
+            except Unavailable:
+                return self._without_database(route, link, incoming)
+            except StationsError as fact:
+                error = codec.fault(link.version, "PropertyConstraintViolation", str(fact))
+            except Exception:
+                log.exception("handler failed", action=call.action, station=link.station.identity)
+                error = codec.fault(link.version, "InternalError", "")
+        if response is not None:
+            reply = codec.encode_result(call.message_id, response)
+        else:
+            assert error is not None
+            reply = codec.encode_error(call.message_id, error)
+            incoming.flags.append(error.code)
+        return await self._commit(route, link, incoming, text=text, reply=reply, is_error=response is None)
+
+    async def record(
+        self, link: Link, *, direction: str, message_type: int, message_id: str, action: str, text: str,
+        at: datetime, verdict: str = "",
+    ) -> None:  # fmt: skip
+        """Write a frame to the journal that is no CALL with an answer: our own CALLs, their answers, garbage."""
+        row = FrameRow(
+            at, link.station_id, link.epoch, direction, message_type, message_id[:255], action[:64],
+            redact.frame(text), verdict,
+        )  # fmt: skip
+        try:
+            await self.writer.add(Facts(frames=[row], seen=link.seen(at) if direction == "i" else None))
+        except (Unavailable, Unstorable):
+            log.error("frame not journalled", station=link.station.identity, message_type=message_type)
+
+    async def _handle(self, route: Route, link: Link, incoming: Incoming) -> Payload:
+        if not route.is_fast:
+            return await self.workers.patiently(
+                settings.OCPP_STORE_TIMEOUT_S, _in_transaction, route, link, incoming
+            )
+        try:
+            return route.handler(link, incoming)
+        except Lacking as lack:
+            await self.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, lack.load)
+            return route.handler(link, incoming)
+
+    async def _commit(
+        self, route: Route | None, link: Link, incoming: Incoming, *, text: str, reply: str, is_error: bool
+    ) -> str | None:
+        facts = incoming.facts
+        at = incoming.received_at
+        verdict = ",".join(incoming.flags)
+        redacted = redact.frame(text)
+        facts.frames = [
+            FrameRow(
+                at, link.station_id, link.epoch, "i", CALL, incoming.message_id, incoming.action[:64], redacted, verdict
+            ),
+            FrameRow(
+                at, link.station_id, link.epoch, "o", CALL_ERROR if is_error else CALL_RESULT, incoming.message_id,
+                incoming.action[:64], redact.frame(reply), "",
+            ),
+        ]  # fmt: skip
+        facts.seen = link.seen(at)
+        metrics.ocpp_messages.add(
+            link.version, incoming.action if route else "?", "in", "error" if is_error else "ok"
+        )
+        try:
+            await self.writer.add(facts)
+        except Unavailable:
+            if route is not None and route.is_fast:
+                return self._without_database(route, link, incoming)
+            return reply if not is_error else None  # a careful handler has committed already
+        except Unstorable:
+            await self._keep_unstorable(link, incoming, facts)
+        return reply
+
+    def _without_database(self, route: Route, link: Link, incoming: Incoming) -> str | None:
+        if route.from_memory is not None:
+            return codec.encode_result(incoming.message_id, route.from_memory(link, incoming))
+        if route.vital:
+            return None
+        return codec.encode_error(
+            incoming.message_id, codec.fault(link.version, "InternalError", "try again later")
+        )
+
+    async def _keep_unstorable(self, link: Link, incoming: Incoming, facts: Facts) -> None:
+        """Keep at least the frame of a message whose facts the database refused, and tell an operator."""
+        frames = [row._replace(verdict="unstorable" if row.direction == "i" else "") for row in facts.frames]
+        try:
+            await self.writer.add(Facts(frames=frames))
+            await self.workers.run(_raise_unstorable, link, incoming)
+        except (Unavailable, Unstorable):
+            log.error("frame lost", station=link.station.identity, action=incoming.action)
+
+
+def _in_transaction(route: Route, link: Link, incoming: Incoming) -> Payload:
+    incoming.facts = Facts()  # a repetition after a lost connection starts afresh
+    with transaction.atomic():
+        return route.handler(link, incoming)
+
+
+def _raise_unstorable(link: Link, incoming: Incoming) -> None:
+    review.raise_item(
+        "bad_frame",
+        key=f"unstorable:{link.station_id}:{incoming.action}",
+        summary=f"{link.station.identity}: values of {incoming.action} could not be stored",
+        station=link.station,
+        facts={"message_id": incoming.message_id},
+    )

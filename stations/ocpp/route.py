@@ -1,0 +1,62 @@
+"""What a version's contents page is made of: an action, its lane, its handler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stations.ocpp.link import Link
+from stations.services.ingest import Facts
+
+Payload = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One CALL of a station as a handler reads it. Handlers add to `facts` and `flags`."""
+
+    action: str
+    payload: Payload
+    message_id: str
+    received_at: datetime
+    facts: Facts
+    flags: list[str]
+
+
+Handler = Callable[[Link, Incoming], Payload]
+ResultHandler = Callable[[int, Payload, Payload], None]  # (station id, request, response), in a worker thread
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who answers an action.
+
+    Fast: the handler touches no database; its facts are committed with those of other sockets. Careful: the handler
+    runs in a worker thread inside one transaction. `vital`: without a commit there is no answer, so that the station
+    keeps the message and repeats it; `from_memory` is what may be answered all the same.
+    """
+
+    handler: Handler
+    is_fast: bool = False
+    vital: bool = False
+    from_memory: Handler | None = None
+
+
+def fast(handler: Handler, *, from_memory: Handler | None = None) -> Route:
+    """Route to a handler that is a pure function of the frame and the link."""
+    return Route(handler, is_fast=True, vital=True, from_memory=from_memory)
+
+
+def careful(handler: Handler, *, vital: bool = False, from_memory: Handler | None = None) -> Route:
+    """Route to a handler that acts through services, in one transaction."""
+    return Route(handler, vital=vital, from_memory=from_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A version's contents page: what stations may send us, what we may send, what we do not offer and why."""
+
+    version: str
+    inbound: Mapping[str, Route]
+    outbound: Mapping[str, ResultHandler | None]
+    not_offered: Mapping[str, str]

@@ -1,0 +1,142 @@
+"""Commands out: one outstanding CALL per socket, in the order of the queue; inbound is never kept waiting.
+
+One task per socket sleeps until it is woken (a command was queued, the station may be spoken to) and then sends what
+waits, one CALL after another. The row says what happened; an answer after the timeout is recorded as late.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from cpo.lib import clock, metrics
+from stations.models import Command
+from stations.ocpp import codec, frames
+from stations.ocpp.link import Link
+from stations.ocpp.pipeline import CALL, CALL_ERROR, CALL_RESULT, CONTENTS, Pipeline
+from stations.services import commands
+
+log = structlog.get_logger(__name__)
+
+Answer = frames.CallResult | frames.CallError
+
+
+class Sender:
+    """Sends one station's queued commands over its socket."""
+
+    def __init__(self, link: Link, pipeline: Pipeline, send_text: Callable[[str], Awaitable[None]]) -> None:
+        self.link = link
+        self._pipeline = pipeline
+        self._send_text = send_text
+        self._wake = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._open: tuple[str, asyncio.Future[Answer]] | None = None
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def wake(self) -> None:
+        """Look at the queue."""
+        self._wake.set()
+
+    def ready(self) -> None:
+        """The station has said something and was answered: it may be spoken to."""
+        self._ready.set()
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._task.cancel()
+
+    async def take_answer(self, answer: Answer, *, text: str) -> None:
+        """Match a station's answer with the open CALL; others are recorded as late, or as answers to nothing."""
+        now = clock.now()
+        is_error = isinstance(answer, frames.CallError)
+        mine = self._open is not None and self._open[0] == answer.message_id
+        command = None
+        verdict = ""
+        if not mine:
+            command = await self._pipeline.workers.run(self._store, answer, None)
+            verdict = "late" if command else "unsolicited"
+        action = command.action if command else self._open_action if mine else ""
+        await self._pipeline.record(
+            self.link, direction="i", message_type=CALL_ERROR if is_error else CALL_RESULT,
+            message_id=answer.message_id, action=action, text=text, at=now, verdict=verdict,
+        )  # fmt: skip
+        if mine and self._open is not None and not self._open[1].done():
+            self._open[1].set_result(answer)
+
+    _open_action = ""
+
+    async def _run(self) -> None:
+        with contextlib.suppress(
+            TimeoutError
+        ):  # a station that does not boot after a reconnect is spoken to too
+            await asyncio.wait_for(self._ready.wait(), settings.OCPP_SETTLE_S)
+        while True:
+            self._wake.clear()
+            try:
+                while await self._send_next():
+                    pass
+            except DatabaseError:
+                log.warning("commands wait for the database", station=self.link.station.identity)
+            await self._wake.wait()
+
+    async def _send_next(self) -> bool:
+        """Send the oldest waiting command and see it to its end; False when none waits."""
+        link = self.link
+        command = await self._pipeline.workers.run(commands.claim, link.station_id, epoch=link.epoch)
+        if command is None:
+            return False
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._open, self._open_action = (command.uid, future), command.action
+        text = codec.encode_call(command.uid, command.action, command.payload)
+        try:
+            await self._send_text(text)
+            await self._pipeline.record(
+                link, direction="o", message_type=CALL, message_id=command.uid, action=command.action,
+                text=text, at=clock.now(),
+            )  # fmt: skip
+            answer = await asyncio.wait_for(future, settings.OCPP_CALL_TIMEOUT_S)
+        except TimeoutError:
+            await self._pipeline.workers.run(
+                commands.timed_out,
+                command.uid,
+                station_id=link.station_id,
+                reason=f"no answer within {settings.OCPP_CALL_TIMEOUT_S} s",
+            )
+            metrics.commands.add(command.action, Command.Status.TIMED_OUT)
+            return True
+        finally:
+            self._open = None
+        stored = await self._pipeline.workers.patiently(
+            settings.OCPP_STORE_TIMEOUT_S, self._store, answer, command
+        )
+        metrics.commands.add(command.action, stored.status if stored else "lost")
+        return True
+
+    def _store(self, answer: Answer, command: Command | None) -> Command | None:
+        """Write an answer to its command's row (blocking); `command` is the open one, None for a late answer."""
+        station_id = self.link.station_id
+        if isinstance(answer, frames.CallError):
+            return commands.failed(
+                answer.message_id,
+                station_id=station_id,
+                code=answer.code,
+                description=answer.description,
+                details=answer.details,
+            )
+        if command is None:
+            command = Command.objects.filter(uid=answer.message_id, station_id=station_id).first()
+            if command is None:
+                return None
+        result: Any = answer.payload
+        fault = codec.response_fault(self.link.version, command.action, result)
+        stored = commands.answered(
+            answer.message_id, station_id=station_id, result=result, fault=fault.description if fault else ""
+        )
+        handler = CONTENTS[self.link.version].outbound.get(command.action)
+        if stored is not None and fault is None and handler is not None:
+            handler(station_id, command.payload, result)
+        return stored

@@ -1,0 +1,90 @@
+"""MeterValues (OCPP 1.6 section 4.7)."""
+
+from datetime import datetime
+
+from stations import readings
+from stations.ocpp.link import KnownSession, Lacking, Link
+from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.v16 import topology
+from stations.services import metering
+from stations.services.ingest import Facts, Sample, SessionMeter
+
+
+def meter_values(link: Link, incoming: Incoming) -> Payload:
+    """Store samples with the session they belong to, found by transaction id or by connector and time."""
+    payload = incoming.payload
+    evse_id = topology.evse_id(link, _connector_id(link, int(payload["connectorId"])))
+    parsed = readings.parse_v16_meter_values(payload["meterValue"], received_at=incoming.received_at)
+    incoming.flags += parsed.faults
+    if not parsed.readings:
+        return {}
+    session = _session(link, incoming, evse_id, parsed.readings)
+
+    store(link, incoming.facts, session, evse_id, parsed.readings)
+
+    return {}
+
+
+def store(
+    link: Link, facts: Facts, session: KnownSession | None, evse_id: int, found: list[readings.Reading]
+) -> None:
+    """Add samples to the facts and, for an open session, what its meter says now."""
+    session_id = session.id if session else 0
+    evse_id = session.evse_id if session else evse_id
+    facts.samples += [
+        Sample(session_id, reading.sampled_at, metering.kind_of(reading), evse_id, reading.value)
+        for reading in found
+        if reading.value is not None
+    ]
+    if session is None or session.ended_at is not None:
+        return
+    for reading in found:
+        session.register = session.register.step(reading)
+    point = readings.latest(found)
+    facts.meters.append(
+        SessionMeter(
+            session_id=session_id,
+            station_id=link.station_id,
+            register_wh=session.register.register_wh,
+            energy_wh=session.register.energy_wh,
+            power_w=point.power_w,
+            soc_percent=point.soc_percent,
+            at=max(reading.sampled_at for reading in found),
+        )
+    )
+
+
+def _session(
+    link: Link, incoming: Incoming, evse_id: int, found: list[readings.Reading]
+) -> KnownSession | None:
+    """Find the session: the transaction id's, else the EVSE's at that time (ids of 0, -1 or stale ones lie)."""
+    first = min(reading.sampled_at for reading in found)
+    last = max(reading.sampled_at for reading in found)
+    transaction_id = incoming.payload.get("transactionId")
+    key = "" if transaction_id is None else str(transaction_id)
+    known = link.sessions.get(key)
+    if known is not None:
+        return known
+    if key not in ("", "0", "-1") and (key, evse_id) not in link.unknown:
+        raise Lacking(lambda: _learn(link, key, evse_id, first, last))
+    if key:
+        incoming.flags.append("transaction_unknown")
+    return link.session_of(evse_id, last) if evse_id else None
+
+
+def _learn(link: Link, key: str, evse_id: int, first: datetime, last: datetime) -> None:
+    """Look for the session in the rows (blocking); remember also that there is none."""
+    session = metering.find_session(
+        link.station_id, transaction_id=key, evse_id=evse_id, first_at=first, last_at=last
+    )
+    if session is not None and session.transaction_id == key:
+        link.remember(session)
+        return
+    if len(link.unknown) > 100:
+        link.unknown.clear()
+    link.unknown.add((key, evse_id))
+
+
+def _connector_id(link: Link, connector_id: int) -> int:
+    """Read connector 0 as the only connector of a station that has just one; else it is the main meter."""
+    return next(iter(link.evses)) if connector_id == 0 and len(link.evses) == 1 else connector_id

@@ -1,0 +1,212 @@
+"""Commands: rows with a status, an expiry and a result (the outbox towards chargers).
+
+`queue` writes the row and wakes whoever holds the socket; `claim`, `answered`, `failed` and `timed_out` are the
+sender's. Nothing is refused from cached state: whether a connector can be unlocked, the station decides.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from cpo.lib import clock, events
+from stations.events import CommandChanged
+from stations.models import ChargingStation, Command
+from stations.services import wake
+from stations.services.errors import NotOpen, StationOffline
+
+Status = Command.Status
+MAX_QUEUED = 200  # commands of one station that may wait at once
+
+
+@cache
+def _checker() -> Callable[[str, str, dict[str, Any]], None]:
+    function: Callable[[str, str, dict[str, Any]], None] = import_string(settings.COMMAND_CHECK)
+    return function
+
+
+@transaction.atomic
+def queue(
+    station: ChargingStation,
+    *,
+    action: str,
+    payload: dict[str, Any],
+    requested_by: str = "",
+    user: Any = None,
+    queue_offline: bool = False,
+    ttl_s: int | None = None,
+) -> Command:
+    """Write a command for the station and wake its sender.
+
+    Raise `UnknownAction` or `InvalidPayload` when the station's version has no such request, `StationOffline` when it
+    is not connected and `queue_offline` is false. It expires unsent after `ttl_s` seconds (by default
+    OCPP_COMMAND_TTL_S, or OCPP_QUEUED_COMMAND_TTL_S when it may wait for the station).
+    """
+    _checker()(station.ocpp_version, action, payload)
+    if not station.is_online and not queue_offline:
+        raise StationOffline(f"{station.identity} is not connected")
+    if ttl_s is None:
+        ttl_s = settings.OCPP_QUEUED_COMMAND_TTL_S if queue_offline else settings.OCPP_COMMAND_TTL_S
+    now = clock.now()
+    command = Command.objects.create(
+        station=station,
+        action=action,
+        payload=payload,
+        requested_by=requested_by[:100],
+        user=user,
+        created_at=now,
+        expires_at=now + timedelta(seconds=ttl_s),
+    )
+    wake.command(station.pk)
+    _publish(command)
+    return command
+
+
+@transaction.atomic
+def claim(station_id: int, *, epoch: int) -> Command | None:
+    """Take the oldest waiting command for the owner of this epoch's socket and mark it sent; None if none waits."""
+    if not ChargingStation.objects.filter(pk=station_id, epoch=epoch).exists():
+        return None
+    now = clock.now()
+    command = (
+        Command.objects.select_for_update(skip_locked=True)
+        .filter(station_id=station_id, status=Status.QUEUED, expires_at__gt=now)
+        .order_by("id")
+        .first()
+    )
+    if command is None:
+        return None
+    command.status = Status.SENT
+    command.sent_at = now
+    command.sent_epoch = epoch
+    command.save(update_fields=["status", "sent_at", "sent_epoch"])
+    _publish(command)
+    return command
+
+
+@transaction.atomic
+def answered(uid: str, *, station_id: int, result: dict[str, Any], fault: str = "") -> Command | None:
+    """Store the station's CALLRESULT; after the timeout it is kept and marked late. None: no such open command.
+
+    `fault` says how the answer breaks the action's schema: then the command failed, with the answer kept.
+    """
+    command = _awaiting(uid, station_id=station_id)
+    if command is None:
+        return None
+    command.result = result
+    command.error_description = fault[:255]
+    return _finish(command, Status.FAILED if fault else Status.ANSWERED)
+
+
+@transaction.atomic
+def failed(uid: str, *, station_id: int, code: str, description: str, details: Any = None) -> Command | None:
+    """Store the station's CALLERROR; after the timeout it is kept and marked late."""
+    command = _awaiting(uid, station_id=station_id)
+    if command is None:
+        return None
+    command.error_code = code[:64]
+    command.error_description = description[:255]
+    command.result = details if isinstance(details, dict) and details else None
+    return _finish(command, Status.FAILED)
+
+
+@transaction.atomic
+def timed_out(uid: str, *, station_id: int, reason: str) -> None:
+    """Close a sent command without an answer: it is not repeated, for nobody knows whether the station obeyed."""
+    command = _awaiting(uid, station_id=station_id)
+    if command is None or command.status != Status.SENT:
+        return
+    command.status = Status.TIMED_OUT
+    command.error_description = reason[:255]
+    command.save(update_fields=["status", "error_description"])
+    _publish(command)
+
+
+def connection_lost(station_id: int, *, epoch: int) -> None:
+    """Close what was sent over a connection that has ended."""
+    for command in Command.objects.filter(station_id=station_id, status=Status.SENT, sent_epoch=epoch):
+        timed_out(command.uid, station_id=station_id, reason="the connection ended before an answer")
+
+
+@transaction.atomic
+def cancel(command: Command, *, by: str) -> Command:
+    """Take back a command that was not sent yet; raise `NotOpen` when it was."""
+    command = Command.objects.select_for_update().get(pk=command.pk)
+    if command.status != Status.QUEUED:
+        raise NotOpen(f"the command is already {command.get_status_display()}")
+    command.status = Status.CANCELLED
+    command.error_description = f"cancelled by {by}"[:255]
+    command.save(update_fields=["status", "error_description"])
+    _publish(command)
+    return command
+
+
+def wait(command: Command, *, timeout_s: float) -> Command:
+    """Look at the row until it has an outcome or the time is up; return it as it then stands."""
+    deadline = time.monotonic() + timeout_s
+    pause_s = 0.01
+    command.refresh_from_db()
+    while command.is_open and time.monotonic() < deadline:
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 0.25)
+        command.refresh_from_db()
+    return command
+
+
+def expire() -> int:
+    """Expire what was never sent in time and time out what was sent by a process that died; return how many."""
+    now = clock.now()
+    count = 0
+    with transaction.atomic():
+        late = Command.objects.select_for_update(skip_locked=True).filter(
+            status=Status.QUEUED, expires_at__lte=now
+        )
+        for command in late[:1000]:
+            command.status = Status.EXPIRED
+            command.error_description = "the station did not connect in time"
+            command.save(update_fields=["status", "error_description"])
+            _publish(command)
+            count += 1
+    horizon = now - timedelta(seconds=settings.OCPP_CALL_TIMEOUT_S + 30)
+    for command in Command.objects.filter(status=Status.SENT, sent_at__lt=horizon)[:1000]:
+        timed_out(command.uid, station_id=command.station_id, reason="no answer, and the sender is gone")
+        count += 1
+    return count
+
+
+def stations_with_queue(station_ids: list[int]) -> list[int]:
+    """Return which of these stations have a command waiting."""
+    waiting = Command.objects.filter(station_id__in=station_ids, status=Status.QUEUED)
+    return list(waiting.values_list("station_id", flat=True).distinct())
+
+
+def _awaiting(uid: str, *, station_id: int) -> Command | None:
+    return (
+        Command.objects.select_for_update()
+        .filter(uid=uid, station_id=station_id, status__in=[Status.SENT, Status.TIMED_OUT], answered_at=None)
+        .first()
+    )
+
+
+def _finish(command: Command, status: str) -> Command:
+    command.answered_at = clock.now()
+    if command.status == Status.TIMED_OUT:
+        command.answered_late = True  # the status stays: whoever waited was told so
+    else:
+        command.status = status
+    command.save(
+        update_fields=[
+            "status", "result", "error_code", "error_description", "answered_at", "answered_late",
+        ]
+    )  # fmt: skip
+    _publish(command)
+    return command
+
+
+def _publish(command: Command) -> None:
+    events.publish(CommandChanged(command.pk, command.station_id, command.status))

@@ -1,0 +1,268 @@
+"""Group commit: store the facts of many messages in one transaction (docs/adr, PERFORMANCE.md).
+
+The fast lane's handlers collect `Facts`; one writer per process hands lists of them to `store`. Each statement is
+constant SQL over binary arrays in one psycopg pipeline with one commit; this costs a few microseconds a row where an
+ORM transaction costs a thousand. Constraints make every statement harmless when a message is repeated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import psycopg
+
+from cpo.lib import events
+from stations.events import FramesStored, SessionsUpdated, StatusesChanged
+
+
+class FrameRow(NamedTuple):
+    """A row of the journal; `text` is already redacted."""
+
+    at: datetime
+    station_id: int
+    epoch: int
+    direction: str
+    message_type: int
+    message_id: str
+    action: str
+    text: str
+    verdict: str
+
+
+class Kind(NamedTuple):
+    """What a sample measures, in words; see `ReadingKind`."""
+
+    measurand: str
+    phase: str
+    location: str
+    context: str
+    unit: str
+
+
+class Sample(NamedTuple):
+    """One reading in base units; `session_id` 0 is outside any session, `evse_id` 0 the main meter."""
+
+    session_id: int
+    sampled_at: datetime
+    kind: Kind
+    evse_id: int
+    value: Decimal
+
+
+class SessionMeter(NamedTuple):
+    """What a session's meter says now: totals for the session's row. Wh, W, percent."""
+
+    session_id: int
+    station_id: int
+    register_wh: Decimal | None
+    energy_wh: Decimal | None
+    power_w: Decimal | None
+    soc_percent: Decimal | None
+    at: datetime
+
+
+class StatusFact(NamedTuple):
+    """What a connector says it is; `evse_id` 0 means the station as a whole."""
+
+    station_id: int
+    epoch: int
+    evse_id: int
+    connector_number: int
+    status: str
+    error_code: str
+    vendor_error_code: str
+    info: str
+    at: datetime
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class Facts:
+    """What one message leaves behind."""
+
+    frames: list[FrameRow] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    meters: list[SessionMeter] = field(default_factory=list)
+    statuses: list[StatusFact] = field(default_factory=list)
+    seen: tuple[int, datetime] | None = None  # (station id, when): worth writing down
+
+
+FRAMES = """
+insert into stations_frame (at, station_id, epoch, direction, message_type, message_id, action, text, verdict)
+select * from unnest(%b::timestamptz[], %b::int8[], %b::int8[], %b::text[], %b::int2[],
+                     %b::text[], %b::text[], %b::text[], %b::text[])
+"""
+
+SAMPLES = """
+insert into stations_metersample (session_id, sampled_at, kind_id, evse_id, value)
+select * from unnest(%b::int8[], %b::timestamptz[], %b::int4[], %b::int8[], %b::numeric[])
+on conflict do nothing
+"""
+
+METERS = """
+update stations_chargingsession s
+set register_wh = coalesce(u.register_wh, s.register_wh), energy_wh = coalesce(u.energy_wh, s.energy_wh),
+    power_w = coalesce(u.power_w, s.power_w), soc_percent = coalesce(u.soc_percent, s.soc_percent),
+    last_reading_at = u.at, last_updated = clock_timestamp()
+from unnest(%b::int8[], %b::numeric[], %b::numeric[], %b::numeric[], %b::numeric[], %b::timestamptz[])
+    as u(id, register_wh, energy_wh, power_w, soc_percent, at)
+where s.id = u.id and s.status = 'active' and (s.last_reading_at is null or s.last_reading_at <= u.at)
+"""
+
+CONNECTORS = """
+with u as (
+    select * from unnest(%b::int8[], %b::int8[], %b::int8[], %b::int4[], %b::text[], %b::text[], %b::text[],
+                         %b::text[], %b::timestamptz[], %b::timestamptz[])
+        as t(station_id, epoch, evse_id, number, status, error_code, vendor_error_code, info, at, received_at)
+), logged as (
+    insert into stations_statuschange (evse_id, connector_number, at, status, error_code, received_at)
+    select evse_id, number, at, status, error_code, received_at from u where evse_id > 0
+    on conflict do nothing
+)
+update stations_connector c
+set status = u.status, error_code = u.error_code, vendor_error_code = u.vendor_error_code, status_info = u.info,
+    status_at = u.at, last_updated = case when c.status <> u.status then u.received_at else c.last_updated end
+from u join stations_chargingstation st on st.id = u.station_id
+where c.evse_id = u.evse_id and c.number = u.number and st.epoch = u.epoch
+"""
+
+STATIONS = """
+update stations_chargingstation st set status = u.status, status_at = u.at
+from unnest(%b::int8[], %b::int8[], %b::text[], %b::timestamptz[]) as u(id, epoch, status, at)
+where st.id = u.id and st.epoch = u.epoch
+"""
+
+EVSES = """
+update stations_evse e set last_updated = u.at
+from unnest(%b::int8[], %b::timestamptz[]) as u(id, at) where e.id = u.id and e.last_updated < u.at
+"""
+
+SEEN = """
+update stations_chargingstation st set last_seen_at = u.at
+from unnest(%b::int8[], %b::timestamptz[]) as u(id, at)
+where st.id = u.id and (st.last_seen_at is null or st.last_seen_at < u.at)
+"""
+
+KIND = """
+with made as (
+    insert into stations_readingkind (measurand, phase, location, context, unit) values (%s, %s, %s, %s, %s)
+    on conflict (measurand, phase, location, context, unit) do nothing returning id
+)
+select id from made union all
+select id from stations_readingkind where (measurand, phase, location, context, unit) = (%s, %s, %s, %s, %s) limit 1
+"""
+
+_kinds: dict[Kind, int] = {}  # ids of reading kinds; the table only grows, so this cache is never stale
+MAX_KINDS = 5000  # a hostile station could invent words without end; the rest becomes measurand 'Other'
+
+
+def store(conn: psycopg.Connection[Any], batch: Sequence[Facts]) -> None:
+    """Commit the facts of the batch in one transaction, all or nothing. Events follow from `announce`.
+
+    `conn` is in autocommit mode. Raise `psycopg.Error` when nothing was stored; the connection must then be dropped.
+    """
+    for facts in batch:
+        for sample in facts.samples:
+            if sample.kind not in _kinds:
+                _intern(conn, sample.kind)
+    with conn.pipeline(), conn.transaction(), conn.cursor() as cursor:
+        write(cursor, batch)
+
+
+def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
+    """Execute the statements for the batch inside the caller's transaction; kinds must be interned."""
+    frames = [row for facts in batch for row in facts.frames]
+    if frames:
+        cursor.execute(FRAMES, _columns(frames))
+    samples = [row for facts in batch for row in facts.samples]
+    if samples:
+        write_samples(cursor, samples)
+    meters = list({meter.session_id: meter for facts in batch for meter in facts.meters}.values())
+    if meters:
+        columns = list(zip(*sorted(meters), strict=True))
+        cursor.execute(METERS, [list(columns[index]) for index in (0, 2, 3, 4, 5, 6)])
+    _write_statuses(cursor, [status for facts in batch for status in facts.statuses])
+    seen = dict(facts.seen for facts in batch if facts.seen is not None)
+    if seen:
+        ordered = sorted(seen.items())
+        cursor.execute(SEEN, _columns(ordered))
+
+
+def write_samples(cursor: psycopg.Cursor[Any], samples: Sequence[Sample]) -> None:
+    """Insert samples; those that are there already stay as they are."""
+    rows = [
+        (
+            s.session_id,
+            s.sampled_at,
+            _kinds.get(s.kind) or _intern(cursor.connection, s.kind),
+            s.evse_id,
+            s.value,
+        )
+        for s in samples
+    ]
+    cursor.execute(SAMPLES, _columns(rows))
+
+
+def announce(batch: Sequence[Facts]) -> None:
+    """Publish one event of each sort for a batch that is committed."""
+    meters = [meter for facts in batch for meter in facts.meters]
+    if meters:
+        events.deliver(
+            SessionsUpdated(
+                frozenset(meter.session_id for meter in meters),
+                frozenset(meter.station_id for meter in meters),
+            )
+        )
+    statuses = [status for facts in batch for status in facts.statuses]
+    if statuses:
+        events.deliver(
+            StatusesChanged(
+                frozenset(status.evse_id for status in statuses if status.evse_id),
+                frozenset(status.station_id for status in statuses),
+            )
+        )
+    events.deliver(FramesStored(frozenset(row.station_id for facts in batch for row in facts.frames)))
+
+
+def _write_statuses(cursor: psycopg.Cursor[Any], statuses: list[StatusFact]) -> None:
+    if not statuses:
+        return
+    # Of several for one connector the last word counts; the log keeps each of them.
+    latest = {(status.evse_id, status.connector_number, status.station_id): status for status in statuses}
+    earlier = [status for status in statuses if status is not latest[status[2], status[3], status[0]]]
+    if earlier:
+        _write_statuses(cursor, earlier)
+    children = sorted(status for status in latest.values() if status.evse_id)
+    if children:
+        cursor.execute(CONNECTORS, _columns(children))
+        cursor.execute(EVSES, [[s.evse_id for s in children], [s.received_at for s in children]])
+    whole = sorted(status for status in latest.values() if not status.evse_id)
+    if whole:
+        cursor.execute(
+            STATIONS,
+            [
+                [s.station_id for s in whole],
+                [s.epoch for s in whole],
+                [s.status for s in whole],
+                [s.at for s in whole],
+            ],
+        )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _intern(conn: psycopg.Connection[Any], kind: Kind) -> int:
+    wanted = kind
+    if len(_kinds) >= MAX_KINDS:
+        wanted = Kind("Other", "", "", "", "")
+    with conn.cursor() as cursor:
+        for _ in range(3):
+            row = cursor.execute(KIND, [*wanted, *wanted]).fetchone()
+            if row is not None:
+                _kinds[kind] = row[0]
+                return _kinds[kind]
+    raise psycopg.OperationalError("a reading kind could not be interned")

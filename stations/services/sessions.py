@@ -1,0 +1,323 @@
+"""Charging sessions: start, stop, close (OCPP 2.1 block E, 1.6 sections 4.8 and 4.10).
+
+A record from a charger is always stored and answered; authorization decides the answer, never the storing. Starts and
+stops are idempotent by their business key, so a repeated message has one effect and gets the same answer.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, transaction
+
+from cpo.lib import clock, events
+from stations.events import SessionChanged, SessionEnded, SessionStarted
+from stations.models import ChargingSession, ChargingStation, ReviewItem
+from stations.ports import Decision
+from stations.services import authorization, metering, review, wake
+from stations.services.errors import NotOpen
+from stations.services.ingest import Sample
+
+Status = ChargingSession.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a charger says when a session starts. `started_at` is corrected; `key` is made of the words as sent."""
+
+    evse_id: int
+    connector_number: int
+    id_token: str
+    started_at: datetime
+    meter_start_wh: Decimal | None
+    key: str
+    reservation_id: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What a charger says when a session ends."""
+
+    transaction_id: str
+    ended_at: datetime
+    meter_stop_wh: Decimal | None
+    reason: str
+    id_token: str = ""
+    samples: tuple[Sample, ...] = ()  # transaction data; their session id is filled in here
+    flags: tuple[str, ...] = ()
+
+
+def start_key(*words: object) -> str:
+    """Return the business key of a start: a digest of the words as the charger sent them."""
+    text = "\x1f".join("" if word is None else str(word) for word in words)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+INSERT = """
+insert into stations_chargingsession
+    (uid, station_id, evse_id, connector_number, transaction_id, start_key, id_token, token_id, party,
+     authorization_status, authorization_reference, auth_method, reservation_id, status, started_at, stop_reason,
+     stop_id_token, meter_start_wh, register_wh, energy_wh, needs_review, flags, created_at, last_updated)
+values (gen_random_uuid()::text, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'active', %s, '', '', %s, %s, 0, %s,
+        %s::jsonb, %s, %s)
+on conflict do nothing
+returning id
+"""
+
+
+@transaction.atomic
+def start(station: ChargingStation, *, facts: Start) -> tuple[ChargingSession, Decision]:
+    """Store the start of a session and return it with the decision about its token.
+
+    A repeated start returns the session that it started, with the decision that was taken then. The transaction id is
+    ours: a random 31-bit number, unique for the station (OCPP 1.6 wants an integer; nobody should guess it).
+    """
+    repeated = _started_by(station.pk, facts.key)
+    if repeated is not None:
+        return repeated, _decision_of(repeated, station)
+    decision = authorization.authorize(facts.id_token, station=station)
+    now = clock.now()
+    flags = [*facts.flags, *([] if decision.status == "Accepted" else ["unauthorised"])]
+    token_id = decision.token.pk if decision.token else None
+    for _ in range(5):
+        transaction_id = secrets.randbelow(2**31 - 1) + 1
+        with connection.cursor() as cursor:
+            cursor.execute(
+                INSERT,
+                [
+                    station.pk, facts.evse_id, facts.connector_number, str(transaction_id), facts.key,
+                    facts.id_token[:255], token_id, decision.party, decision.status,
+                    decision.authorization_reference, decision.auth_method, facts.reservation_id[:36],
+                    facts.started_at, facts.meter_start_wh, facts.meter_start_wh,
+                    bool(flags), _json(flags), now, now,
+                ],
+            )  # fmt: skip
+            row = cursor.fetchone()
+        if row is not None:
+            break
+        repeated = _started_by(
+            station.pk, facts.key
+        )  # another socket was faster, or the random number was taken
+        if repeated is not None:
+            return repeated, _decision_of(repeated, station)
+    else:
+        raise RuntimeError("no free transaction id")
+    session = ChargingSession(
+        pk=row[0],
+        station=station,
+        evse_id=facts.evse_id,
+        connector_number=facts.connector_number,
+        transaction_id=str(transaction_id),
+        id_token=facts.id_token,
+        token=decision.token,
+        party=decision.party,
+        authorization_status=decision.status,
+        status=Status.ACTIVE,
+        started_at=facts.started_at,
+        meter_start_wh=facts.meter_start_wh,
+        register_wh=facts.meter_start_wh,
+        energy_wh=Decimal(0),
+        flags=flags,
+    )
+    if decision.status != "Accepted":
+        review.raise_item(
+            ReviewItem.Kind.UNAUTHORISED_ENERGY,
+            key=f"unauthorised:{session.pk}",
+            summary=f"{station.identity} charges with token {facts.id_token}: {decision.status}",
+            station=station,
+            session=session,
+            facts={"id_token": facts.id_token, "status": decision.status},
+        )
+    events.publish(SessionStarted(session.pk, station.pk))
+    return session, decision
+
+
+@transaction.atomic
+def stop(station: ChargingStation, *, facts: Stop) -> ChargingSession | None:
+    """Store the end of a session and return it; None when no session fits, which then is work for an operator.
+
+    A repeated stop changes nothing. A stop with an id that we never gave (-1, 0, lost) is matched with the station's
+    only open session that its token and register fit.
+    """
+    session = _by_transaction(station.pk, facts.transaction_id) or _match(station, facts)
+    if session is None:
+        _raise_unmatched(station, facts)
+        return None
+    if session.status == Status.ENDED:
+        if not _is_same_stop(session, facts):
+            _raise_second_stop(station, session, facts)
+        return session
+    flags = [*session.flags, *(flag for flag in facts.flags if flag not in session.flags)]
+    if session.transaction_id != facts.transaction_id:
+        flags.append("matched_stop")
+    if facts.samples:
+        metering.add(session, samples=facts.samples)
+    ended_at = facts.ended_at
+    if ended_at < session.started_at:
+        ended_at = max(session.started_at, session.last_reading_at or session.started_at)
+        flags.append("stop_before_start")
+    result = metering.energy(session, meter_stop_wh=facts.meter_stop_wh)
+    flags += [flag for flag in result.flags if flag not in flags]
+    session.status = Status.ENDED
+    session.ended_at = ended_at
+    session.stop_reason = facts.reason[:40]
+    session.stop_id_token = facts.id_token[:255]
+    session.meter_stop_wh = facts.meter_stop_wh
+    session.register_wh = facts.meter_stop_wh if facts.meter_stop_wh is not None else session.register_wh
+    session.energy_wh = result.energy_wh
+    session.power_w = Decimal(0)
+    session.flags = flags
+    session.needs_review = session.needs_review or bool(set(flags) & metering.SUSPICIOUS)
+    session.last_updated = clock.now()
+    session.save(
+        update_fields=[
+            "status", "ended_at", "stop_reason", "stop_id_token", "meter_stop_wh", "register_wh", "energy_wh",
+            "power_w", "flags", "needs_review", "last_updated",
+        ]
+    )  # fmt: skip
+    if set(result.flags) & metering.SUSPICIOUS:
+        review.raise_item(
+            ReviewItem.Kind.ODD_READINGS,
+            key=f"readings:{session.pk}",
+            summary=f"{station.identity}: readings of a session make no sense ({', '.join(result.flags)})",
+            station=station,
+            session=session,
+            facts={"flags": list(result.flags), "energy_wh": str(result.energy_wh)},
+        )
+    events.publish(SessionEnded(session.pk, station.pk))
+    return session
+
+
+@transaction.atomic
+def close(
+    session: ChargingSession, *, reason: str, by: str, ended_at: datetime | None = None
+) -> ChargingSession:
+    """End a session whose charger never said so, with its last good reading; flagged as estimated.
+
+    Raise `NotOpen` when it has ended already. If the real stop still arrives, it raises a review item.
+    """
+    session = ChargingSession.objects.select_for_update().select_related("station").get(pk=session.pk)
+    if session.status == Status.ENDED:
+        raise NotOpen("the session has already ended")
+    result = metering.energy(session, meter_stop_wh=None)
+    session.status = Status.ENDED
+    session.ended_at = max(ended_at or session.last_reading_at or session.started_at, session.started_at)
+    session.stop_reason = reason[:40]
+    session.meter_stop_wh = session.register_wh
+    session.energy_wh = result.energy_wh
+    session.power_w = Decimal(0)
+    session.flags = [*session.flags, "energy_estimated", f"closed_by:{by}"[:60]]
+    session.last_updated = clock.now()
+    session.save(
+        update_fields=[
+            "status", "ended_at", "stop_reason", "meter_stop_wh", "energy_wh", "power_w", "flags", "last_updated",
+        ]
+    )  # fmt: skip
+    wake.changed(session.station_id)
+    events.publish(SessionEnded(session.pk, session.station_id))
+    return session
+
+
+@transaction.atomic
+def flag(session: ChargingSession, *words: str) -> None:
+    """Note something about a session that a human should know."""
+    locked = ChargingSession.objects.select_for_update().get(pk=session.pk)
+    fresh = [word for word in words if word not in locked.flags]
+    if not fresh:
+        return
+    locked.flags = [*locked.flags, *fresh]
+    locked.needs_review = True
+    locked.last_updated = clock.now()
+    locked.save(update_fields=["flags", "needs_review", "last_updated"])
+    events.publish(SessionChanged(locked.pk, locked.station_id))
+
+
+def _started_by(station_id: int, key: str) -> ChargingSession | None:
+    return ChargingSession.objects.filter(station_id=station_id, start_key=key).first()
+
+
+def _decision_of(session: ChargingSession, station: ChargingStation) -> Decision:
+    """Return the decision that a repeated start must be answered with: the one of the first time."""
+    token = session.token
+    return Decision(
+        status=session.authorization_status,
+        token=token,
+        expires_at=token.expires_at if token else None,
+        group_id=token.group_id if token else "",
+        party=session.party,
+    )
+
+
+def _by_transaction(station_id: int, transaction_id: str) -> ChargingSession | None:
+    return (
+        ChargingSession.objects.select_for_update()
+        .filter(station_id=station_id, transaction_id=transaction_id)
+        .first()
+    )
+
+
+def _match(station: ChargingStation, facts: Stop) -> ChargingSession | None:
+    """Find the session that a stop without our transaction id must mean; None when that would be a guess.
+
+    A charger that started offline and never got our answer says -1 or 0. A positive number that we did not give is
+    somebody else's: it never ends a session of ours.
+    """
+    if facts.transaction_id.isdigit() and int(facts.transaction_id) > 0:
+        return None
+    candidates: Sequence[ChargingSession] = (
+        ChargingSession.objects.select_for_update()
+        .active()
+        .filter(station=station, started_at__lte=facts.ended_at)
+        .order_by("id")[:20]
+    )
+    if facts.id_token:
+        candidates = [c for c in candidates if c.id_token.upper() == facts.id_token.upper()]
+    if facts.meter_stop_wh is not None:
+        candidates = [c for c in candidates if (c.register_wh or Decimal(0)) <= facts.meter_stop_wh]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _is_same_stop(session: ChargingSession, facts: Stop) -> bool:
+    return session.meter_stop_wh == facts.meter_stop_wh and not any(
+        word.startswith("closed_by:") for word in session.flags
+    )
+
+
+def _raise_unmatched(station: ChargingStation, facts: Stop) -> None:
+    review.raise_item(
+        ReviewItem.Kind.UNMATCHED_STOP,
+        key=f"stop:{station.pk}:{start_key(facts.transaction_id, facts.ended_at, facts.meter_stop_wh)}",
+        summary=f"{station.identity} stopped transaction {facts.transaction_id}, which nobody started",
+        station=station,
+        facts=_stop_facts(facts),
+    )
+
+
+def _raise_second_stop(station: ChargingStation, session: ChargingSession, facts: Stop) -> None:
+    review.raise_item(
+        ReviewItem.Kind.UNMATCHED_STOP,
+        key=f"second stop:{session.pk}:{start_key(facts.ended_at, facts.meter_stop_wh)}",
+        summary=f"{station.identity} stopped transaction {facts.transaction_id} again, with other values",
+        station=station,
+        session=session,
+        facts=_stop_facts(facts),
+    )
+
+
+def _stop_facts(facts: Stop) -> dict[str, Any]:
+    return {
+        "transaction_id": facts.transaction_id,
+        "ended_at": facts.ended_at.isoformat(),
+        "meter_stop_wh": None if facts.meter_stop_wh is None else str(facts.meter_stop_wh),
+        "id_token": facts.id_token,
+        "reason": facts.reason,
+    }
+
+
+def _json(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"

@@ -1,0 +1,23 @@
+"""Sweeps of the charging network: what guarantees that nothing stays forgotten."""
+
+from celery import shared_task
+
+from stations.services import commands, connections, partitions
+
+
+@shared_task
+def expire_commands() -> int:
+    """Expire commands that were never sent in time, time out those whose sender died."""
+    return commands.expire()
+
+
+@shared_task
+def find_silent_stations() -> int:
+    """Tell stations offline whose serving process is gone."""
+    return connections.release_orphans()
+
+
+@shared_task
+def maintain_partitions() -> None:
+    """Make the coming parts of the bulk tables, drop the outdated ones."""
+    partitions.maintain()
