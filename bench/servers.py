@@ -1,12 +1,13 @@
 """The three servers under the same load: floor, textbook and product, each one uvicorn process."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from bench import databases
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60
+UVICORN = (  # as `make run` serves it; only the backlog is longer, for storms
+    "-m", "uvicorn", "--ws", "websockets-sansio", "--loop", "uvloop", "--ws-max-size", "1048576",
+    "--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60", "--no-server-header",
+    "--timeout-graceful-shutdown", "5", "--backlog", "4096", "--no-access-log", "--log-level", "warning",
+)  # fmt: skip
 PASSWORD = "bench-secret-0123456789"
 
 
@@ -108,22 +114,62 @@ def prepare(kind: Kind) -> None:
 def serving(kind: Kind, log: Path, *, deflate: bool = True) -> Iterator[Server]:
     """Serve it with one process until the block ends. Raises Unavailable if it does not come up."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", kind.application, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--ws", "websockets-sansio", "--loop", "uvloop", "--backlog", "4096", "--no-access-log"]
-    command += ["--log-level", "warning"] + ([] if deflate else ["--ws-per-message-deflate", "false"])
-    env = environment(kind) | {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)
+    process = start(kind, log, port, *([] if deflate else ["--ws-per-message-deflate", "false"]))
     try:
         wait_ready(process, port, log)
-        yield Server(kind, process.pid, port, env.get("DATABASE_URL", ""))
+        yield Server(kind, process.pid, port, environment(kind).get("DATABASE_URL", ""))
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
+
+
+def start(kind: Kind, log: Path, port: int, *options: str) -> "subprocess.Popen[bytes]":
+    """Start one uvicorn process of that kind on a port, not yet ready."""
+    command = [
+        sys.executable,
+        *UVICORN,
+        kind.application,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        *options,
+    ]
+    return spawn(kind, log, command, PORT=str(port), PUBLIC_URL=f"http://127.0.0.1:{port}")
+
+
+def start_worker(kind: Kind, log: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """Start one Celery worker of the product in a process group of its own."""
+    command = [sys.executable, "-m", "celery", "-A", "cpo", "worker", "--concurrency=2", "--without-gossip"]
+    return spawn(kind, log, [*command, "--without-mingle", "--loglevel=WARNING", *options])
+
+
+def spawn(kind: Kind, log: Path, command: list[str], **extra: str) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(kind) | extra,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Politely, then not."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        kill(process)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL for the process that we started and its children."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def wait_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
