@@ -47,13 +47,14 @@ def main() -> int:
 def measure(run: Run, wanted: list[str]) -> dict[str, Entry]:
     """All wanted figures; one that cannot be measured is told and left out."""
     table: dict[str, Entry] = {}
-    if NEEDS_TEXTBOOK & set(wanted):
-        servers.prepare(TEXTBOOK)
-    if NEEDS_PRODUCT & set(wanted):
-        servers.prepare(PRODUCT)
+    prepared: set[str] = set()
     for name in wanted:
         print(f"{name}: {FIGURES[name].__doc__}", flush=True)
         try:
+            for kind, needed in ((TEXTBOOK, NEEDS_TEXTBOOK), (PRODUCT, NEEDS_PRODUCT)):
+                if name in needed and kind.name not in prepared:
+                    servers.prepare(kind)
+                    prepared.add(kind.name)
             table |= FIGURES[name](run)
         except Unavailable as reason:
             print(f"  not measured: {reason}", flush=True)

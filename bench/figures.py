@@ -1,17 +1,19 @@
 """The figures of the performance page, one function each; what cannot be measured raises Unavailable."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvloop
 
 from bench import load, proc, servers, verify
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Kind, Server, Unavailable, serving
-from bench.swarm import Swarm, pace, percentile_ms, storm, window
+from bench.swarm import Charger, Swarm, pace, percentile_ms, storm, window
 
 Entry = dict[str, Any]
 FEW, MANY, CROWD = 200, 2_000, 10_000
@@ -215,6 +217,55 @@ def p4(run: Run) -> dict[str, Entry]:
     return {"P4": entry(product_s, "s", 20, floor=floor_s), "P4 attempts": entry(attempts, "attempts", 2)}
 
 
+# --- P5
+
+
+def p5(run: Run) -> dict[str, Entry]:
+    """99th percentile from POST at one process to the frame on the wire of a charger held by another."""
+    rate, seconds = 50, run.seconds(12, 5)
+    run.need_stations(FEW)
+    token = servers.run(PRODUCT, "manage.py", "create_api_token", "bench").strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    took_ns: list[int] = []
+    posted_ns: dict[str, int] = {}
+
+    def on_call(charger: Charger, action: str) -> None:
+        if charger.station_id in posted_ns:
+            took_ns.append(time.monotonic_ns() - posted_ns.pop(charger.station_id))
+
+    async def post(client: httpx.AsyncClient, charger: Charger) -> None:
+        posted_ns[charger.station_id] = time.monotonic_ns()
+        path = f"/api/v1/stations/{charger.station_id}/commands/"
+        answer = await client.post(path, json={"action": "ClearCache", "payload": {}})
+        if answer.status_code != 202:
+            raise Unavailable(f"POST {path}: {answer.status_code} {answer.text[:200]}")
+
+    async def work(holder: Server, api: Server) -> None:
+        swarm = load.swarm_for(holder, FEW)
+        await swarm.connect()
+        await swarm.boot()
+        swarm.on_call = on_call
+        async with httpx.AsyncClient(base_url=api.http, headers=headers, timeout=10) as client:
+            await asyncio.gather(*(post(client, charger) for charger in swarm.chargers[:8]))
+            await asyncio.sleep(2)
+            took_ns.clear()
+            posts = []
+            for number in range(rate * seconds):
+                posts.append(asyncio.create_task(post(client, swarm.chargers[number % FEW])))
+                await asyncio.sleep(1 / rate)
+            await asyncio.gather(*posts)
+            await asyncio.sleep(2)
+        await run.finish(holder, swarm)
+
+    with serving(PRODUCT, run.log) as holder, serving(PRODUCT, run.log) as api:
+        uvloop.run(work(holder, api))
+    p50_ms, p99_ms = (percentile_ms(took_ns, percent) for percent in (50, 99))
+    print(f"  {len(took_ns)} of {rate * seconds} commands arrived, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms")
+    if len(took_ns) < rate * seconds:
+        raise Unavailable("commands were lost")
+    return {"P5": entry(p99_ms, "ms", 50)}
+
+
 # --- P6
 
 
@@ -227,6 +278,13 @@ def p6(run: Run) -> dict[str, Entry]:
     return {"P6": entry(float(bench_tariff.measure()), "bills/s", 3000)}
 
 
-FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {"P1": p1, "P2": p2, "P3": p3, "P4": p4, "P6": p6}
-NEEDS_PRODUCT = {"P1", "P2", "P3", "P4"}
+FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P4": p4,
+    "P5": p5,
+    "P6": p6,
+}
+NEEDS_PRODUCT = {"P1", "P2", "P3", "P4", "P5"}
 NEEDS_TEXTBOOK = {"P1", "P3"}

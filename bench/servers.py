@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import databases
+from cpo.run import SERVER
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60
-UVICORN = (  # as `make run` serves it; only the backlog is longer, for storms
-    "-m", "uvicorn", "--ws", "websockets-sansio", "--loop", "uvloop", "--ws-max-size", "1048576",
-    "--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60", "--no-server-header",
-    "--timeout-graceful-shutdown", "5", "--backlog", "4096", "--no-access-log", "--log-level", "warning",
-)  # fmt: skip
+UVICORN = ["-m", "uvicorn", *SERVER[2:], "--loop", "uvloop", "--backlog", "4096", "--log-level", "warning"]
 PASSWORD = "bench-secret-0123456789"
 
 

@@ -124,6 +124,7 @@ class Charger:
     def serve(self, text: bytes) -> None:
         _, message_id, action, _ = json.loads(text)
         self.swarm.tally.calls_of_server[action] += 1
+        self.swarm.on_call(self, action)
         answer = ANSWERS_TO_SERVER.get(action, {"status": "Accepted"})
         assert self.socket is not None
         self.socket.send(json.dumps([3, message_id, answer], separators=(",", ":")).encode())
@@ -145,6 +146,7 @@ class Swarm:
         self.tally = Tally()
         self.chargers = [Charger(self, station_id(number)) for number in range(first, first + chargers)]
         self.on_answer: Callable[[Charger], None] = lambda charger: None
+        self.on_call: Callable[[Charger, str], None] = lambda charger, action: None
 
     async def connect(self) -> None:
         """Open all sockets, some at a time. Raises ConnectionError if one is refused."""
