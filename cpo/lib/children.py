@@ -94,7 +94,7 @@ class Child:
         self._due_at = now + wait_s
         return f"{self.recipe.name} ended ({describe(code)}), starting again in {wait_s:g} s"
 
-    def stop(self) -> None:
+    def stop(self, meanwhile: Callable[[], None] = lambda: time.sleep(0.02)) -> None:
         """End it: the polite signal, then after `stop_s` the hard one; what it left behind too."""
         if self.process is None:
             return
@@ -102,8 +102,13 @@ class Child:
             self.process.send_signal(self.recipe.stop_signal)
         deadline = time.monotonic() + self.recipe.stop_s
         while not self._ended() and time.monotonic() < deadline:
-            time.sleep(0.02)
+            meanwhile()
         self._reap()
+
+    def kill(self) -> None:
+        """End it without asking; a `stop` that waits for it returns."""
+        if self.process is not None and not self._ended():
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _start_again(self) -> str:
         self.restarts += 1

@@ -56,6 +56,10 @@ class Share:
             pipe.execute()
             self._told = now
 
+    def ping(self) -> None:
+        """Ask whether Redis answers; raises redis.RedisError."""
+        self._redis.ping()
+
     def totals(self) -> Totals:
         """Give the numbers of all processes together; raises redis.RedisError."""
         found: dict[bytes, bytes] = self._redis.hgetall(COUNTS_KEY)  # type: ignore[assignment]

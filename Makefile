@@ -1,0 +1,59 @@
+# The two commands are `make run` and `make test`; CONTRIBUTING.md has the others. Needs Python >= 3.11, git and make.
+
+PORT ?= 8000
+HOST ?= 127.0.0.1
+VAR ?= var
+TEST_VAR ?= var/test
+BENCH_VAR ?= var/bench
+DEMO ?=
+
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+VENV := .venv/bin/python
+EXEC := $(VENV) -m cpo.lib.embedded exec
+# Checks that only read the code need settings, but no servers.
+OFFLINE := SECRET_KEY=offline FIELD_KEYS=offline DATABASE_URL=postgresql:///offline REDIS_URL=redis://offline
+
+.PHONY: run test lint types unit bench proof shell clean python installed installed-dev
+.DEFAULT_GOAL := run
+
+run: installed
+	@exec $(VENV) -m cpo.run --with-parent --port "$(PORT)" --host "$(HOST)" --var "$(VAR)" $(if $(filter-out 0 no,$(DEMO)),--demo)
+
+test: lint types unit
+
+lint: installed-dev
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+	$(OFFLINE) .venv/bin/lint-imports
+
+types: installed-dev
+	$(OFFLINE) $(VENV) -m mypy .
+
+unit: installed-dev
+	@$(VENV) -m tests.chromium
+	$(EXEC) --var "$(TEST_VAR)" --scratch -- $(VENV) -W error manage.py check --deploy --fail-level ERROR
+	$(EXEC) --var "$(TEST_VAR)" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
+	VAR="$(TEST_VAR)" $(VENV) -m pytest $(PYTEST)
+
+bench: installed-dev
+	$(EXEC) --var "$(BENCH_VAR)" -- $(VENV) -m bench $(BENCH)
+
+proof: installed-dev
+	$(EXEC) --var "$(BENCH_VAR)" -- $(VENV) -m bench.proof $(PROOF)
+
+# A shell with DATABASE_URL, REDIS_URL, the secrets and psql of this VAR: for manage.py, backup and repair.
+shell: installed
+	@$(EXEC) --var "$(VAR)" -- "$${SHELL:-sh}"
+
+clean:
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
+
+python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+
+installed: python
+	@$(PYTHON) deploy/virtualenv.py requirements.txt
+
+installed-dev: python
+	@$(PYTHON) deploy/virtualenv.py requirements-dev.txt
