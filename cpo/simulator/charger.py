@@ -149,9 +149,8 @@ class Charger(Station):
     async def charge_remotely(self, connector: int, id_tag: str) -> Transaction:
         """What follows an accepted RemoteStartTransaction; `remote_charge` adds arguments."""
         authorize = self.configuration["AuthorizeRemoteTxRequests"].value == "true"
-        return await self.charge(
-            id_tag, connector=connector, **({"authorize": authorize, "reason": "Remote"} | self.remote_charge)
-        )
+        options: dict[str, Any] = {"authorize": authorize, "reason": "Remote"} | self.remote_charge
+        return await self.charge(id_tag, connector=connector, **options)
 
     # --- what operators and accidents do
 

@@ -1,6 +1,7 @@
 """Chargers that keep charging: people come, stay, idle and leave, for as long as the demo runs."""
 
 import asyncio
+from fractions import Fraction
 from pathlib import Path
 from secrets import SystemRandom
 
@@ -65,7 +66,7 @@ async def visit(charger: Charger, connector: int, id_tag: str, duration_s: int) 
     outlet = charger.outlets[connector]
     if not charger.is_free(connector):
         return
-    car = Car(stored_wh=chance.randint(6_000, 40_000), max_power_w=outlet.max_power_w)
+    car = Car(stored_wh=Fraction(chance.randint(6_000, 40_000)), max_power_w=outlet.max_power_w)
     try:
         await charger.charge(
             id_tag, None, duration_s, connector=connector, car=car, idle_s=chance.choice(IDLE_S)

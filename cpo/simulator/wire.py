@@ -124,7 +124,7 @@ class Wire:
         """
         async with self._calling:
             message_id = message_id or str(uuid.uuid4())
-            answer = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
             self._pending[message_id] = answer
             try:
                 await self.send_raw(dump([CALL, message_id, action, payload]))
