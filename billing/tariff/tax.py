@@ -1,0 +1,153 @@
+"""VAT and other taxes on a line: on top of the price, inside it, none, or not known. Nothing is invented.
+
+OCPI 2.3.0 mod_tariffs#TaxIncluded and #PriceComponent `vat`. A component without `vat` has no VAT applicable, as
+long as some component of the tariff names a rate. A tariff that names none (North America, OCPI 2.1.1) leaves the
+taxes open: then one of the two amounts is unknown, unless it is nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from . import money
+from .model import PriceComponent, Tariff, TaxIncluded
+from .money import ZERO, Pieces
+
+_HUNDRED = Decimal(100)
+
+
+class Taxation(Enum):
+    """How a price relates to its taxes."""
+
+    NONE = "no taxes"
+    ON_TOP = "taxes on top"
+    INSIDE = "taxes inside"
+    UNKNOWN_ON_TOP = "unknown taxes on top"
+    UNKNOWN_INSIDE = "unknown taxes inside"
+
+
+@dataclass(frozen=True, slots=True)
+class TaxAmount:
+    """One tax on an amount (OCPI 2.3.0 types#TaxAmount); `percentage` is None where no single rate fits."""
+
+    name: str
+    percentage: Decimal | None
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An amount without and with taxes; None means that the tariff does not tell."""
+
+    before_taxes: Decimal | None
+    after_taxes: Decimal | None
+    taxes: tuple[TaxAmount, ...] = ()
+
+    @property
+    def tax(self) -> Decimal:
+        """Return the sum of the known taxes."""
+        return sum((each.amount for each in self.taxes), ZERO)
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether the taxes explain the difference of the two amounts."""
+        if self.before_taxes is None or self.after_taxes is None:
+            return not self.taxes
+        return self.before_taxes + self.tax == self.after_taxes
+
+
+FREE = Price(ZERO, ZERO)
+
+
+def taxation(tariff: Tariff, component: PriceComponent) -> Taxation:
+    """Say how the price of this component relates to its taxes."""
+    if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+        return Taxation.NONE
+    inside = tariff.tax_included is TaxIncluded.YES
+    if component.vat is not None:
+        return Taxation.INSIDE if inside else Taxation.ON_TOP
+    if tariff.states_vat:
+        return Taxation.NONE
+    return Taxation.UNKNOWN_INSIDE if inside else Taxation.UNKNOWN_ON_TOP
+
+
+class Account:
+    """What one price component earns over a bill, charged line by line."""
+
+    __slots__ = ("_denominator", "_name", "_net", "_price", "_rate", "_sum", "_taxation")
+
+    def __init__(
+        self, component: PriceComponent, taxed: Taxation, denominator: int, name: str, pieces: type[Pieces]
+    ):
+        self._price = component.price
+        self._rate = component.vat or ZERO
+        self._taxation = taxed
+        self._denominator = denominator
+        self._name = name
+        self._sum = pieces()
+        self._net = pieces()
+
+    def charge(self, quantity: Decimal) -> Price:
+        """Return the price of a quantity; `denominator` units of it cost the component's price."""
+        numerator = self._price * quantity
+        amount = self._sum.add(numerator, self._denominator)
+        if self._taxation is Taxation.ON_TOP:
+            tax = self._net.add(numerator * self._rate, self._denominator * 100)
+            return Price(amount, amount + tax, (TaxAmount(self._name, self._rate, tax),))
+        if self._taxation is Taxation.INSIDE:
+            net = self._net.add(numerator * _HUNDRED, self._denominator * (_HUNDRED + self._rate))
+            return Price(net, amount, (TaxAmount(self._name, self._rate, amount - net),))
+        if self._taxation is Taxation.NONE or not amount:
+            return Price(amount, amount)
+        inside = self._taxation is Taxation.UNKNOWN_INSIDE
+        return Price(None, amount) if inside else Price(amount, None)
+
+
+def total(prices: Iterable[Price]) -> Price:
+    """Add prices up, taxes by name and rate; a sum with an unknown part is unknown."""
+    before: Decimal | None = ZERO
+    after: Decimal | None = ZERO
+    taxes: dict[tuple[str, Decimal | None], Decimal] = {}
+    for price in prices:
+        before = None if before is None or price.before_taxes is None else before + price.before_taxes
+        after = None if after is None or price.after_taxes is None else after + price.after_taxes
+        for each in price.taxes:
+            key = (each.name, each.percentage)
+            taxes[key] = taxes.get(key, ZERO) + each.amount
+    known = taxes if before is not None and after is not None else {}
+    return Price(
+        before, after, tuple(TaxAmount(name, rate, amount) for (name, rate), amount in known.items())
+    )
+
+
+def spread(taxes: Sequence[TaxAmount], tax: Decimal, otherwise: TaxAmount) -> tuple[TaxAmount, ...]:
+    """Divide a new sum of taxes over the rates in the proportion of the old ones; `otherwise` if there are none."""
+    old = sum((each.amount for each in taxes), ZERO)
+    if not old:
+        return (otherwise,) if otherwise.amount else ()
+    shares = [money.share(tax, each.amount, old) for each in taxes[:-1]]
+    shares.append(tax - sum(shares, ZERO))
+    return tuple(
+        TaxAmount(each.name, each.percentage, part) for each, part in zip(taxes, shares, strict=True)
+    )
+
+
+def rounded(price: Price) -> Price:
+    """Round to the four decimals of an OCPI document; the last tax takes what the roundings differ."""
+    before = None if price.before_taxes is None else money.to_ocpi(price.before_taxes)
+    after = None if price.after_taxes is None else money.to_ocpi(price.after_taxes)
+    if before is None or after is None or not price.taxes:
+        return Price(before, after)
+    amounts = [money.to_ocpi(each.amount) for each in price.taxes[:-1]]
+    amounts.append(after - before - sum(amounts, ZERO))
+    return Price(
+        before,
+        after,
+        tuple(
+            TaxAmount(each.name, each.percentage, part)
+            for each, part in zip(price.taxes, amounts, strict=True)
+        ),
+    )
