@@ -3,8 +3,6 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 VAR ?= var
-TEST_VAR ?= var/test
-BENCH_VAR ?= var/bench
 DEMO ?=
 
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -32,19 +30,19 @@ types: installed-dev
 
 unit: installed-dev
 	@$(VENV) -m tests.chromium
-	$(EXEC) --var "$(TEST_VAR)" --scratch -- $(VENV) -W error manage.py check --deploy --fail-level ERROR
-	$(EXEC) --var "$(TEST_VAR)" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
-	VAR="$(TEST_VAR)" $(VENV) -m pytest $(PYTEST)
+	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) -W error manage.py check --deploy --fail-level ERROR
+	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
+	TEST_VAR="$(VAR)/test" $(VENV) -m pytest $(PYTEST)
 
 bench: installed-dev
-	$(EXEC) --var "$(BENCH_VAR)" -- $(VENV) -m bench $(BENCH)
+	VAR="$(VAR)" $(EXEC) --var "$(VAR)/bench" -- $(VENV) -m bench $(BENCH)
 
 proof: installed-dev
-	$(EXEC) --var "$(BENCH_VAR)" -- $(VENV) -m bench.proof $(PROOF)
+	VAR="$(VAR)" $(EXEC) --var "$(VAR)/bench" -- $(VENV) -m bench.proof $(PROOF)
 
 # A shell with DATABASE_URL, REDIS_URL, the secrets and psql of this VAR: for manage.py, backup and repair.
 shell: installed
-	@$(EXEC) --var "$(VAR)" -- "$${SHELL:-sh}"
+	@VAR="$(VAR)" $(EXEC) --var "$(VAR)" -- "$${SHELL:-sh}"
 
 clean:
 	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles

@@ -15,8 +15,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cpo.settings")
 http = get_asgi_application()
 
 from channels.auth import AuthMiddleware  # noqa: E402 - needs configured apps
+from django.conf import settings  # noqa: E402
 
 from cpo.console.live import LiveConsumer  # noqa: E402
+from cpo.lib import metrics_share  # noqa: E402
 from stations.ocpp.consumer import OcppConsumer  # noqa: E402
 
 live = AllowedHostsOriginValidator(
@@ -31,4 +33,5 @@ async def websocket(scope, receive, send):  # type: ignore[no-untyped-def]
     await application(scope, receive, send)
 
 
+metrics_share.start(settings.REDIS_URL)
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,8 +1,10 @@
 """The Celery application and its time table: sweeps are the guarantee, everything else is a nudge."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cpo.settings")
 
@@ -19,3 +21,13 @@ app.conf.beat_schedule = {
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},
     "mark stale pushes": {"task": "roaming.tasks.sweep_marks", "schedule": 30},
 }
+
+
+@worker_process_init.connect
+def share_metrics(**_: Any) -> None:
+    """Add what this worker process counts to the common numbers: it has no port to be asked at."""
+    from django.conf import settings
+
+    from cpo.lib import metrics_share
+
+    metrics_share.start(settings.REDIS_URL)

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cpo import audit
 from cpo.lib import metrics_share
 
 STATEMENT_MS = 2000  # milliseconds; a check that takes longer is a failed check
@@ -138,9 +139,9 @@ def _redis() -> str:
 
 
 def _is_allowed(request: HttpRequest) -> bool:
-    """Tell whether the peer may see details; the server has resolved trusted proxies already."""
+    """Tell whether the peer may see details."""
     try:
-        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+        peer = ip_address(audit.address(request))
     except ValueError:  # a unix socket has no address
         return False
     peer = getattr(peer, "ipv4_mapped", None) or peer

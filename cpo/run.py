@@ -32,10 +32,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MARK = "OPENCPO_RUN"  # environment variable that tells which folder's run a process belongs to
 FIRST_ANSWER_S = 90
 STOP_ORDER = ("chargers", "web", "worker", "beat", "partner")
+# Proxies are believed by TRUSTED_PROXIES alone, so uvicorn leaves the peer's address as it is.
 SERVER = [
     *["uvicorn", "cpo.asgi:application", "--ws", "websockets-sansio", "--ws-max-size", "1048576"],
     *["--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60"],
-    *["--timeout-graceful-shutdown", "25", "--no-server-header"],
+    *["--timeout-graceful-shutdown", "25", "--no-server-header", "--no-proxy-headers"],
 ]
 WORKER = ["celery", "-A", "cpo", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
 BEAT = ["celery", "-A", "cpo", "beat", "--loglevel=INFO", "--pidfile="]

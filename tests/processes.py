@@ -28,7 +28,7 @@ WORKER = [
 ]
 SERVER = ["-m", "uvicorn", "cpo.asgi:application", "--ws", "websockets-sansio", "--ws-max-size", "1048576",
           "--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60",
-          "--timeout-graceful-shutdown", "5", "--no-server-header"]  # fmt: skip
+          "--timeout-graceful-shutdown", "5", "--no-server-header", "--no-proxy-headers"]  # fmt: skip
 
 
 class Process:

@@ -23,7 +23,7 @@ def start() -> Services | None:
     """Put the services' addresses into the environment; None where the caller gave his own."""
     services = None
     if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
-        services = start_services(Path(os.environ.get("VAR") or ROOT / "var" / "test"), durable=False)
+        services = start_services(Path(os.environ.get("TEST_VAR") or ROOT / "var" / "test"), durable=False)
         os.environ.setdefault("DATABASE_URL", services.database_url)
         os.environ.setdefault("REDIS_URL", services.redis_url)
         os.environ[VAR] = str(services.var)
