@@ -26,6 +26,12 @@ def subscribe(event_type: type[E]) -> Callable[[Callable[[E], None]], Callable[[
     return register
 
 
+def unsubscribe(event_type: type[E], function: Callable[[E], None]) -> None:
+    """Take a subscription back; unknown ones are ignored."""
+    if function in _subscribers[event_type]:
+        _subscribers[event_type].remove(function)
+
+
 def publish(event: object) -> None:
     """Deliver the event once the current transaction has committed (at once when there is none)."""
     transaction.on_commit(lambda: deliver(event))
@@ -37,4 +43,6 @@ def deliver(event: object) -> None:
         try:
             function(event)
         except Exception:
-            log.exception("subscriber failed", subscriber=function.__qualname__, event_type=type(event).__name__)
+            log.exception(
+                "subscriber failed", subscriber=function.__qualname__, event_type=type(event).__name__
+            )

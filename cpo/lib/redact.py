@@ -8,18 +8,20 @@ was asked.
 import re
 
 BLANK = "••••"
-_SECRET_KEYS = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword)"
+_NAMES = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword)"
 # {"key": "AuthorizationKey", "value": "…"}, in either order of the two members
 _KEY_THEN_VALUE = re.compile(
-    rf'("key"\s*:\s*"{_SECRET_KEYS}"\s*,(?:\s*"readonly"\s*:\s*\w+\s*,)?\s*"value"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE
+    rf'("key"\s*:\s*"{_NAMES}"\s*,(?:\s*"readonly"\s*:\s*\w+\s*,)?\s*"value"\s*:\s*")((?:[^"\\]|\\.)*)"',
+    re.IGNORECASE,
 )
 _VALUE_THEN_KEY = re.compile(
-    rf'("value"\s*:\s*")((?:[^"\\]|\\.)*)("\s*,\s*"key"\s*:\s*"{_SECRET_KEYS}")', re.IGNORECASE
+    rf'("value"\s*:\s*")((?:[^"\\]|\\.)*)("\s*,\s*"key"\s*:\s*"{_NAMES}")', re.IGNORECASE
 )
 _ATTRIBUTE = re.compile(
-    rf'("attributeValue"\s*:\s*")((?:[^"\\]|\\.)*)("[^{{}}]*(?:{{[^{{}}]*}}[^{{}}]*)*"name"\s*:\s*"{_SECRET_KEYS}")', re.IGNORECASE
+    rf'("attributeValue"\s*:\s*")((?:[^"\\]|\\.)*)("[^{{}}]*(?:{{[^{{}}]*}}[^{{}}]*)*"name"\s*:\s*"{_NAMES}")',
+    re.IGNORECASE,
 )
-_MEMBER = re.compile(rf'("{_SECRET_KEYS}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _URL_USER = re.compile(r"(\w+://[^/\s:@\"]+:)([^@\s\"/]+)@")
 _HINT = re.compile(r"authorizationkey|password|://[^/\"]*@", re.IGNORECASE)
 

@@ -43,7 +43,8 @@ class OcppConsumer(AsyncConsumer):
         knock = handshake.knock_of(scope)
         try:
             verdict = await self.hub.door.run(handshake.decide, knock)
-        except DatabaseError:
+        except DatabaseError as error:
+            log.error("handshake without database", error=type(error).__name__)
             verdict = Refusal(503, "database", ((b"retry-after", b"10"),))
         metrics.ocpp_handshakes.add(verdict.reason if isinstance(verdict, Refusal) else "accepted")
         if isinstance(verdict, Refusal):
@@ -216,6 +217,7 @@ class OcppConsumer(AsyncConsumer):
             }
         )
         await self._send({"type": "websocket.http.response.body", "body": refusal.reason.encode()})
+        await self._receive()  # the disconnect: uvicorn calls an earlier return an error
 
 
 def _own(welcome: Welcome, owner: str, facts: dict[str, Any]) -> Link:

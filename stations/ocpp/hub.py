@@ -16,9 +16,8 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connections as databases
 
-from cpo.lib import metrics
+from cpo.lib import database, metrics
 from cpo.lib.threads import Workers
 from stations.ocpp.pipeline import Pipeline
 from stations.ocpp.writer import Writer
@@ -83,11 +82,7 @@ class Hub:
             await asyncio.sleep(LISTEN_AGAIN_S)
 
     async def _listen_once(self) -> None:
-        wanted = dict(databases["default"].get_connection_params())
-        for name in ("cursor_factory", "context", "pool", "client_encoding"):
-            wanted.pop(name, None)
-        wanted["application_name"] = "opencpo wake"
-        async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as conn:
+        async with await psycopg.AsyncConnection.connect(**database.parameters("opencpo wake")) as conn:
             await conn.execute(
                 "select pg_advisory_lock(%s, %s)",
                 [connections.LOCK_SPACE, connections.lock_number(self.owner)],

@@ -124,7 +124,7 @@ class Pipeline:
                 return self._without_database(route, link, incoming)
             return reply if not is_error else None  # a careful handler has committed already
         except Unstorable:
-            await self._keep_unstorable(link, incoming, facts)
+            return reply if await self._keep_unstorable(link, incoming, facts) else None
         return reply
 
     def _without_database(self, route: Route, link: Link, incoming: Incoming) -> str | None:
@@ -136,14 +136,16 @@ class Pipeline:
             incoming.message_id, codec.fault(link.version, "InternalError", "try again later")
         )
 
-    async def _keep_unstorable(self, link: Link, incoming: Incoming, facts: Facts) -> None:
+    async def _keep_unstorable(self, link: Link, incoming: Incoming, facts: Facts) -> bool:
         """Keep at least the frame of a message whose facts the database refused, and tell an operator."""
         frames = [row._replace(verdict="unstorable" if row.direction == "i" else "") for row in facts.frames]
         try:
             await self.writer.add(Facts(frames=frames))
             await self.workers.run(_raise_unstorable, link, incoming)
         except (Unavailable, Unstorable):
-            log.error("frame lost", station=link.station.identity, action=incoming.action)
+            log.error("frame not stored", station=link.station.identity, action=incoming.action)
+            return False
+        return True
 
 
 def _in_transaction(route: Route, link: Link, incoming: Incoming) -> Payload:

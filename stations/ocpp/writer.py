@@ -13,8 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import connections
 
+from cpo.lib import database
 from cpo.lib.threads import Unavailable
 from stations.services import ingest
 from stations.services.ingest import Facts
@@ -109,12 +109,13 @@ class Writer:
             pause_s = min(pause_s * 2, 1.0)
 
     def _store_or_bisect(self, batch: list[Facts]) -> list[Exception | None]:
+        connection = self._connection()
         try:
-            ingest.store(self._connection(), batch)
+            ingest.store(connection, batch)
         except UNSTORABLE as error:
             self._drop_connection()  # after a failed pipeline the next batch would fail as well
             if len(batch) == 1:
-                log.error("facts cannot be stored", error=type(error).__name__)
+                log.error("facts cannot be stored", error=type(error).__name__, detail=str(error)[:200])
                 return [Unstorable(type(error).__name__)]
             middle = len(batch) // 2
             return self._store_or_bisect(batch[:middle]) + self._store_or_bisect(batch[middle:])
@@ -123,11 +124,7 @@ class Writer:
 
     def _connection(self) -> psycopg.Connection:
         if self._conn is None or self._conn.closed:
-            wanted = dict(connections["default"].get_connection_params())
-            for name in ("cursor_factory", "context", "pool", "client_encoding"):
-                wanted.pop(name, None)
-            wanted["application_name"] = "opencpo writer"
-            self._conn = psycopg.connect(**wanted, autocommit=True, prepare_threshold=1)
+            self._conn = psycopg.connect(**database.parameters("opencpo writer"), prepare_threshold=1)
         return self._conn
 
     def _drop_connection(self) -> None:

@@ -18,9 +18,19 @@ from stations.models import ChargingSession, MeterSample, ReadingKind
 from stations.services import ingest
 from stations.services.ingest import Kind
 
+# Flags of an energy result that need a human; others only say how the energy was found.
 SUSPICIOUS = frozenset(
-    {"register_reset", "stop_below_start", "stop_below_register", "no_readings"}
-)  # flags that need a human
+    {
+        "implausible_jump",
+        "negative_register",
+        "no_readings",
+        "register_reset",
+        "start_mismatch",
+        "stop_below_register",
+        "stop_below_start",
+        "stop_mismatch",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,13 @@ def maintain() -> None:
     _drop_frames_before(today - timedelta(days=settings.JOURNAL_RETENTION_DAYS))
 
 
+def is_ready() -> bool:
+    """True when the bulk tables exist (a migration may have gone backwards)."""
+    with connection.cursor() as cursor:
+        cursor.execute("select to_regclass('stations_frame'), to_regclass('stations_metersample')")
+        return None not in cursor.fetchone()
+
+
 def parts(table: str) -> list[str]:
     """Return the names of a table's parts, the default one too."""
     with connection.cursor() as cursor:
@@ -61,7 +68,7 @@ def _make(table: str, suffix: str, column: str, first: date, after: date) -> Non
             bounds,
         )
         cursor.execute(f"alter table {table} attach partition {name} for values from (%s) to (%s)", bounds)
-    log.info("partition made", part=name)
+    log.debug("partition made", part=name)
 
 
 def _drop_frames_before(day: date) -> None:

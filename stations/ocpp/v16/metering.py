@@ -15,7 +15,7 @@ def meter_values(link: Link, incoming: Incoming) -> Payload:
     payload = incoming.payload
     evse_id = topology.evse_id(link, _connector_id(link, int(payload["connectorId"])))
     parsed = readings.parse_v16_meter_values(payload["meterValue"], received_at=incoming.received_at)
-    incoming.flags += parsed.faults
+    incoming.flags += oddities(parsed)
     if not parsed.readings:
         return {}
     session = _session(link, incoming, evse_id, parsed.readings)
@@ -23,6 +23,15 @@ def meter_values(link: Link, incoming: Incoming) -> Payload:
     store(link, incoming.facts, session, evse_id, parsed.readings)
 
     return {}
+
+
+def oddities(parsed: readings.ParsedReadings) -> list[str]:
+    """Return what was odd about a message's readings, each word once, for the journal's verdict."""
+    words = {fault.reason: None for fault in parsed.faults}
+    for reading in parsed.readings:
+        if reading.flags:
+            words.update(dict.fromkeys(reading.flags))
+    return list(words)
 
 
 def store(
@@ -34,7 +43,6 @@ def store(
     facts.samples += [
         Sample(session_id, reading.sampled_at, metering.kind_of(reading), evse_id, reading.value)
         for reading in found
-        if reading.value is not None
     ]
     if session is None or session.ended_at is not None:
         return

@@ -7,7 +7,7 @@ from stations import readings
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
-from stations.ports import UNKNOWN_TOKEN
+from stations.ocpp.v16.metering import oddities
 from stations.services import authorization, metering, sessions
 from stations.services.ingest import Sample
 
@@ -49,7 +49,7 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
     parsed = readings.parse_v16_meter_values(
         payload.get("transactionData") or [], received_at=incoming.received_at
     )
-    incoming.flags += [*flags, *parsed.faults]
+    incoming.flags += [*flags, *oddities(parsed)]
     id_tag = str(payload.get("idTag") or "")
 
     session = sessions.stop(
@@ -63,7 +63,6 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
             samples=tuple(
                 Sample(0, reading.sampled_at, metering.kind_of(reading), 0, reading.value)
                 for reading in parsed.readings
-                if reading.value is not None
             ),
             flags=tuple(flags),
         ),
@@ -74,7 +73,7 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
         link.remember(session)
     if not id_tag:
         return {}
-    decision = authorization.authorize(id_tag, station=link.station) if session else UNKNOWN_TOKEN
+    decision = authorization.authorize(id_tag, station=link.station)
 
     return {"idTagInfo": values.id_tag_info(decision)}
 

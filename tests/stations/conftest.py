@@ -1,0 +1,19 @@
+"""What tests of the charging network share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cpo.lib import events
+from stations.events import SessionEnded, SessionStarted
+
+
+@pytest.fixture
+def heard() -> Iterator[list[object]]:
+    """Give the list of session events as they are delivered, from now on."""
+    found: list[object] = []
+    for kind in (SessionStarted, SessionEnded):
+        events.subscribe(kind)(found.append)
+    yield found
+    for kind in (SessionStarted, SessionEnded):
+        events.unsubscribe(kind, found.append)
