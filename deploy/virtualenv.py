@@ -64,7 +64,7 @@ def make():
 def install(requirements):
     """Install what the file pins."""
     print("installing", requirements, flush=True)
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command = [PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
     done = subprocess.run(
         [*command, "--root-user-action=ignore", "-r", ROOT / requirements], stdin=subprocess.DEVNULL
     )
