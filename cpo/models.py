@@ -95,8 +95,8 @@ class AuditEvent(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index("-at", "-id", name="audit_newest"),
-            models.Index("object_type", "object_id", "-id", name="audit_of_object"),
+            models.Index(fields=["-at", "-id"], name="audit_newest"),
+            models.Index(fields=["object_type", "object_id", "-id"], name="audit_of_object"),
         ]
 
     def __str__(self) -> str:

@@ -1,9 +1,10 @@
 """What the caller may do here: each endpoint names one action of `cpo.access.ACTIONS` per HTTP method."""
 
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+from typing import Any
+
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from cpo import access
 
@@ -11,19 +12,16 @@ from cpo import access
 class RolePermission(BasePermission):
     """Lets a method through when the principal's role and scope allow the action that the endpoint names for it."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return True, or raise 401 (nobody) or 403 (with the reason)."""
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return True, or raise 401 (nobody), 403 (with the reason) or 405 (no action, so no such method)."""
         if not isinstance(request.auth, access.Principal):
             raise NotAuthenticated("Send an API token: Authorization: Bearer <token>.")
-        actions: dict[str, str] = getattr(view, "actions", {})
-        fallback = actions.get("GET") if request.method in SAFE_METHODS else None
-        action = actions.get(request.method or "", fallback)
-        if action is None and request.method in SAFE_METHODS:
-            action = "view"
+        method = request.method or ""
+        action = view.actions.get(method)
+        if action is None and method in SAFE_METHODS:
+            action = view.actions.get("GET", "view")
         if action is None:
-            return (request.method or "").lower() not in view.http_method_names or not hasattr(
-                view, (request.method or "").lower()
-            )  # let DRF answer 405
+            raise MethodNotAllowed(method)
         require(request.auth, action)
         return True
 

@@ -1,5 +1,67 @@
 """The operator REST API under /api/v1/: the contents page. Each path answers with and without its last slash."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
+from rest_framework.views import APIView
 
-urlpatterns: list[URLPattern] = []
+from cpo.api.views import (
+    cdrs,
+    commands,
+    messages,
+    network,
+    not_found,
+    sessions,
+    stations,
+    tariffs,
+    tokens,
+    work,
+)
+
+TEXT, NUMBER = r"(?P<{}>[^/\x00]+)", r"(?P<{}>[1-9][0-9]{{0,17}})"
+NUMBERS = {"item_id", "assignment_id"}
+
+
+def route(words: str, view: type[APIView], name: str) -> URLPattern:
+    """Give the pattern of a path such as `stations/<identity>/`, whose last slash may be left out."""
+    pattern = "/".join(_part(part) for part in words.strip("/").split("/"))
+    return re_path(f"^{pattern}/?$", view.as_view(), name=f"api-{name}")
+
+
+def _part(part: str) -> str:
+    if not part.startswith("<"):
+        return part
+    name = part[1:-1]
+    return (NUMBER if name in NUMBERS else TEXT).format(name)
+
+
+urlpatterns: list[URLPattern] = [
+    route("operators/", network.OperatorList, "operators"),
+    route("locations/", network.LocationList, "locations"),
+    route("locations/<uid>/", network.LocationDetail, "location"),
+    route("stations/", stations.StationList, "stations"),
+    route("stations/<identity>/", stations.StationDetail, "station"),
+    route("stations/<identity>/commands/", commands.StationCommands, "station-commands"),
+    route("stations/<identity>/messages/", messages.StationMessages, "station-messages"),
+    route("commands/", commands.CommandList, "commands"),
+    route("commands/<uid>/", commands.CommandDetail, "command"),
+    route("sessions/", sessions.SessionList, "sessions"),
+    route("sessions/<uid>/", sessions.SessionDetail, "session"),
+    route("sessions/<uid>/meter-values/", sessions.SessionMeterValues, "session-meter-values"),
+    route("sessions/<uid>/close/", sessions.SessionClose, "session-close"),
+    route("tokens/", tokens.TokenList, "tokens"),
+    route("tokens/<uid>/", tokens.TokenDetail, "token"),
+    route("tariffs/", tariffs.TariffList, "tariffs"),
+    route("tariffs/price/", tariffs.TariffPrice, "tariff-price"),
+    route("tariffs/<uid>/", tariffs.TariffDetail, "tariff"),
+    route("tariffs/<uid>/assignments/", tariffs.TariffAssignments, "tariff-assignments"),
+    route("tariffs/<uid>/assignments/<assignment_id>/", tariffs.TariffAssignmentEnd, "tariff-assignment"),
+    route("cdrs/", cdrs.CdrList, "cdrs"),
+    path("cdrs/export.csv", cdrs.CdrExport.as_view(), name="api-cdr-export"),
+    route("cdrs/<uid>/", cdrs.CdrDetail, "cdr"),
+    route("review-items/", work.ReviewItemList, "review-items"),
+    route("review-items/<item_id>/resolve/", work.ReviewItemResolve, "review-item-resolve"),
+    route("onboarding/", work.OnboardingList, "onboarding"),
+    route("onboarding/<identity>/accept/", work.OnboardingAccept, "onboarding-accept"),
+    route("onboarding/<identity>/ignore/", work.OnboardingIgnore, "onboarding-ignore"),
+    route("audit-events/", work.AuditEventList, "audit-events"),
+    re_path(r"", not_found.NotFound.as_view(), name="api-not-found"),
+]
