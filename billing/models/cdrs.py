@@ -16,10 +16,10 @@ class ImmutableRow(Exception):
 class Cdr(models.Model):
     """A CDR with everything it needs, as it was at session start (OCPI 2.3.0 mod_cdrs#CDR).
 
-    Energies in Wh, durations in whole seconds, amounts in `currency` with the four decimals of OCPI; JSON in the
-    shapes of OCPI 2.3.0, decimals as strings. Written once: `save()` of an existing row raises and a trigger
-    refuses UPDATE and DELETE. `session` is null for a credit CDR, which keeps `session_uid`; only its total cost
-    is negated.
+    Energies in Wh, durations in whole seconds, amounts in `currency` with the four decimals of OCPI; JSON in
+    the shapes of OCPI 2.3.0, decimals as strings. Written once: `save()` of an existing row raises and a trigger
+    refuses UPDATE and DELETE. `session` is null for a credit CDR, which keeps `session_uid`; only its total
+    cost is negated.
     """
 
     uid = models.CharField(max_length=39, default=new_uid)  # OCPI CDR.id; a credit CDR's ends in -C

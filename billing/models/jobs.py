@@ -27,7 +27,6 @@ class BillingJob(models.Model):
     tries = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=255, blank=True)
-    released_by = models.CharField(max_length=100, blank=True)  # who had it billed although held
     created_at = models.DateTimeField()
     last_updated = models.DateTimeField()
 

@@ -7,7 +7,7 @@ from stations.models import Connector, Evse, Location, Operator
 
 
 class Tariff(models.Model):
-    """A tariff as partners and drivers know it (OCPI 2.3.0 mod_tariffs#Tariff); its versions hold its content.
+    """A tariff as partners and drivers know it (OCPI 2.3.0 mod_tariffs#Tariff); versions hold its content.
 
     `currency` and `type` repeat the newest version for lists and filters.
     """

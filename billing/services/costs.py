@@ -1,0 +1,134 @@
+"""What sessions cost: rows, snapshot and tariff brought to the engine, for CDRs and running sessions alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from billing import measured, usage
+from billing.borders import Borders
+from billing.errors import BillingError, NotBillable
+from billing.models import SessionSnapshot, TariffVersion
+from billing.services import choice, snapshots
+from billing.tariff import engine, tax
+from billing.tariff.bill import Bill
+from billing.tariff.errors import CannotPrice, TariffError
+from billing.tariff.periods import Usage
+from cpo.lib import clock
+from stations.models import ChargingSession
+from stations.ports import Cost
+
+NO_TARIFF = "no tariff assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A session's usage and its bill; no bill where no tariff was assigned. Notes are for whoever reads it."""
+
+    session: ChargingSession
+    snapshot: SessionSnapshot
+    version: TariffVersion | None
+    usage: Usage
+    bill: Bill | None
+    notes: tuple[str, ...] = ()
+    remark: str = ""
+
+    @property
+    def explanation(self) -> list[str]:
+        """Explain the price line by line."""
+        lines = self.bill.explanation() if self.bill else [f"{NO_TARIFF.capitalize()}: nothing is charged."]
+        return [*lines, *self.notes]
+
+
+def price(sessions: Sequence[ChargingSession]) -> dict[int, Priced | BillingError | TariffError]:
+    """Price sessions together: by id, the result or the reason why there is none.
+
+    Read the sessions with `snapshots.read`. A running session is priced up to its last reading.
+    """
+    frozen = snapshots.ensure(sessions)
+    readings = _measured(sessions, frozen)
+    found: dict[int, Priced | BillingError | TariffError] = {}
+    for session in sessions:
+        try:
+            found[session.pk] = _price(session, frozen[session.pk], readings[session.pk])
+        except (BillingError, TariffError) as reason:
+            found[session.pk] = reason
+    return found
+
+
+def bill(session: ChargingSession) -> Bill:
+    """Return the bill of a session as it stands; raises NotBillable (no tariff, impossible) and TariffError."""
+    result = price([session])[session.pk]
+    if isinstance(result, Exception):
+        raise result
+    if result.bill is None:
+        raise NotBillable(NO_TARIFF)
+    return result.bill
+
+
+def running_cost(session: ChargingSession) -> Cost | None:
+    """Return what the session costs so far, by the engine that will bill it; None when nobody can say."""
+    try:
+        total = bill(session)
+    except (BillingError, TariffError):
+        return None
+    amount = tax.rounded(total.total_cost)
+    if amount.before_taxes is None:
+        return None
+    return Cost(total.currency, amount.before_taxes, amount.after_taxes, tuple(total.explanation()))
+
+
+def _measured(
+    sessions: Sequence[ChargingSession], frozen: dict[int, SessionSnapshot]
+) -> dict[int, measured.Measured]:
+    """Read what was measured; power and current only of sessions whose tariff asks for them."""
+    groups: dict[bool, list[measured.Span]] = {False: [], True: []}
+    for session in sessions:
+        span = measured.Span(session, _end(session))
+        groups[_is_electrical(frozen[session.pk])].append(span)
+    return {
+        pk: found
+        for electrical, spans in groups.items()
+        for pk, found in measured.read(spans, electrical=electrical).items()
+    }
+
+
+def _is_electrical(snapshot: SessionSnapshot) -> bool:
+    version = snapshot.tariff_version
+    return version is not None and Borders.of(choice.parsed(version)).is_electrical
+
+
+def _price(session: ChargingSession, snapshot: SessionSnapshot, readings: measured.Measured) -> Priced:
+    """Price by the version of the start; by the newest of that tariff if that one has no price and was repaired."""
+    version = snapshot.tariff_version
+    try:
+        return _price_by(version, session, snapshot, readings)
+    except CannotPrice as reason:
+        newest = version.tariff.versions.order_by("-number").first() if version else None
+        if version is None or newest is None or newest.number == version.number:
+            raise
+        found = _price_by(newest, session, snapshot, readings)
+        remark = f"priced by version {newest.number} of the tariff: version {version.number} has no price"
+        return replace(found, remark=remark, notes=(*found.notes, f"{remark} ({reason})"))
+
+
+def _price_by(
+    version: TariffVersion | None,
+    session: ChargingSession,
+    snapshot: SessionSnapshot,
+    readings: measured.Measured,
+) -> Priced:
+    tariff = choice.parsed(version) if version else None
+    facts = usage.Facts(
+        session.started_at, _end(session), session.energy_wh, session.meter_start_wh, session.meter_stop_wh
+    )
+    metered = usage.of_session(facts, readings, time_zone=snapshot.time_zone, tariff=tariff)
+    bill = engine.price(metered.usage, tariff) if tariff else None
+    remark = "" if tariff else NO_TARIFF
+    return Priced(session, snapshot, version, metered.usage, bill, metered.notes, remark)
+
+
+def _end(session: ChargingSession) -> datetime:
+    """Return when the session ended, or until when a running one is known."""
+    if session.ended_at is not None:
+        return session.ended_at
+    return max(session.last_reading_at or clock.now(), session.started_at)
