@@ -5,7 +5,7 @@ Money has ten decimals here; `to_ocpi` rounds to four, `money.to_minor` to cents
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -148,16 +148,17 @@ class Bill:
     billed: Volumes
 
     def __post_init__(self) -> None:
+        amounts: dict[Category, list[Price]] = {category: [] for category in Category}
+        for line in self.lines:
+            amounts[line.category].append(line.amount)
         for category, price in self.subtotals.items():
-            self._must_equal(
-                category, price, [line.amount for line in self.lines if line.category is category]
-            )
-        everything = [*self.subtotals.values(), *(each.amount for each in self.adjustments)]
+            self._must_equal(category, price, amounts[category])
+        everything = [*self.subtotals.values(), *[each.amount for each in self.adjustments]]
         self._must_equal("total", self.total_cost, everything)
 
     @staticmethod
-    def _must_equal(name: str, price: Price, parts: Iterable[Price]) -> None:
-        if price != tax.total(parts) or not price.is_sound:
+    def _must_equal(name: str, price: Price, parts: Sequence[Price]) -> None:
+        if price != (tax.total(parts) if parts else tax.FREE) or not price.is_sound:
             raise UnbalancedBill(f"{name} cost {price} is not the sum of its lines")
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import Enum
+from itertools import compress, product
 from zoneinfo import ZoneInfo
 
 from . import limits, money, tax
@@ -26,6 +27,7 @@ from .tax import Account, Price
 
 _ONCE = Decimal(1)
 _USES = (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
+_USED = {flags: tuple(compress(_USES, flags)) for flags in product((False, True), repeat=len(_USES))}
 _NO_TIME = timedelta()
 _EXPIRED = (ReservationRestriction.RESERVATION_EXPIRES, ReservationRestriction.RESERVATION)
 _RESERVED = (ReservationRestriction.RESERVATION,)
@@ -111,8 +113,7 @@ class _Pricing:
         book = rulebook(self.tariff_of(period))
         if period.only_reserves or self.session_start is None:
             return book.reservation_cuts
-        volumes = (period.energy_kwh, period.time_s, period.parking_s)
-        return book.cuts(tuple([dimension for dimension, used in zip(_USES, volumes, strict=True) if used]))
+        return book.cuts(_USED[bool(period.energy_kwh), bool(period.time_s), bool(period.parking_s)])
 
     def _session(self, period: ChargingPeriod) -> None:
         """Find what prices each dimension of a period of use."""

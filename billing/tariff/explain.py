@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from .model import Dimension, Tariff, TaxIncluded
-from .money import amount_text, plain
+from .money import amount_text, plain, short_text, to_ocpi
 from .periods import ChargingPeriod
 from .restrictions import Moment, Rule
 from .steps import Category
@@ -150,20 +151,29 @@ def _span(period: ChargingPeriod, moment: Moment, spans: dict[int, str], zone: Z
 
 
 def _price(amount: Price, currency: str) -> str:
+    """Write an amount so that what is printed adds up: the last tax is what the rounded amounts differ by."""
     before, after = amount.before_taxes, amount.after_taxes
     if before is None:
         return f"{_text(after)} {currency} with taxes of unknown rate"
     if after is None:
-        return f"{_text(before)} {currency} before taxes of unknown rate"
+        return f"{amount_text(before)} {currency} before taxes of unknown rate"
     if not amount.taxes:
         return f"{amount_text(before)} {currency}"
-    taxes = ", ".join([_tax(each.name, each.percentage, each.amount) for each in amount.taxes])
-    return f"{amount_text(before)} {currency} + {taxes} = {amount_text(after)} {currency}"
+    before, after = to_ocpi(before), to_ocpi(after)
+    rest = after - before
+    parts = []
+    for tax in amount.taxes[:-1]:
+        part = to_ocpi(tax.amount)
+        rest -= part
+        parts.append(f"{_rate(tax.name, tax.percentage)} {short_text(part)}, ")
+    tax = amount.taxes[-1]
+    last = f"{_rate(tax.name, tax.percentage)} {short_text(rest)}"
+    return f"{short_text(before)} {currency} + {''.join(parts)}{last} = {short_text(after)} {currency}"
 
 
-def _tax(name: str, percentage: Decimal | None, amount: Decimal) -> str:
-    rate = "" if percentage is None else f" {plain(percentage)} %"
-    return f"{name}{rate} {amount_text(amount)}"
+@lru_cache(maxsize=256)
+def _rate(name: str, percentage: Decimal | None) -> str:
+    return name if percentage is None else f"{name} {plain(percentage)} %"
 
 
 def _text(amount: Decimal | None) -> str:

@@ -21,7 +21,6 @@ EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 LINE = Decimal("1E-10")
 OCPI = Decimal("1E-4")
-_CENT = Decimal("0.01")
 _VOLUME = Decimal("1E-6")
 
 # ISO 4217: minor units that are not two digits.
@@ -122,12 +121,18 @@ def trim(number: Decimal) -> Decimal:
 
 def plain(number: Decimal) -> str:
     """Write a number for a person: no exponent, no needless zeros."""
-    text = f"{number:f}"
+    text = str(number)
+    if "E" in text:
+        text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def amount_text(amount: Decimal) -> str:
     """Write money for a person or a report: rounded to four decimals, at least two of them shown."""
-    rounded = EXACT.quantize(amount, OCPI)
-    short = EXACT.quantize(rounded, _CENT)
-    return f"{short:f}" if short == rounded else plain(rounded)
+    return short_text(EXACT.quantize(amount, OCPI))
+
+
+def short_text(amount: Decimal) -> str:
+    """Write an amount that has four decimals already."""
+    text = str(amount)
+    return text[:-2] if text.endswith("00") else text.removesuffix("0")

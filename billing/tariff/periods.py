@@ -7,8 +7,8 @@ phases, power in kW, instants in UTC. OCPI 2.3.0 mod_cdrs#ChargingPeriod, #CdrDi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -197,12 +197,13 @@ def split(usage: Usage, cuts_of: Callable[[ChargingPeriod], Cuts]) -> tuple[Char
     """
     pieces: list[ChargingPeriod] = []
     charged = money.ZERO
-    session_start, reservation_start = usage.session_start, usage.reservation_start
+    session_start, reservation_start, zone = usage.session_start, usage.reservation_start, usage.zone
     for period in usage.periods:
         cuts = cuts_of(period)
         began = reservation_start if period.only_reserves or session_start is None else session_start
-        instants = set(_local_instants(period, usage.zone, cuts.clocks)) if cuts.clocks else set()
-        instants.update(began + s for s in cuts.elapsed if period.start - began < s < period.end - began)
+        instants = set(_local_instants(period, zone, cuts.clocks)) if cuts.clocks else set()
+        if cuts.elapsed:
+            instants.update(began + s for s in cuts.elapsed if period.start - began < s < period.end - began)
         for piece in _cut_by_time(period, sorted(instants)) if instants else (period,):
             pieces += _cut_by_energy(piece, charged, cuts.energy_kwh) if cuts.energy_kwh else (piece,)
             charged += piece.energy_kwh
@@ -252,14 +253,18 @@ def _cut(
             seconds = [_seconds_at(volume, done, length) for volume in whole[1:]]
             reached_kwh = energies[index] if energies else money.portion(energy, done, length, _ENERGY_GRID)
             reached = (reached_kwh, seconds[0], seconds[1], seconds[2])
-        yield replace(
-            period,
+        yield ChargingPeriod(
             start=left,
             end=right,
             energy_kwh=reached[0] - given[0],
             time_s=reached[1] - given[1],
             parking_s=reached[2] - given[2],
             reservation_s=reached[3] - given[3],
+            min_current=period.min_current,
+            max_current=period.max_current,
+            min_power=period.min_power,
+            max_power=period.max_power,
+            tariff_id=period.tariff_id,
             interpolated=True,
         )
         left, given = right, reached
@@ -284,15 +289,27 @@ def _local_instants(period: ChargingPeriod, zone: ZoneInfo, clocks: Sequence[tim
         jumps = _offset(right, zone) != offset
         if jumps:
             right = _jump(left, right, zone)
-        local = (left + offset).replace(tzinfo=None)
-        for day in (local.date(), local.date() + _DAY):
-            for clock in clocks:
-                instant = _utc(day, clock, offset)
-                if left <= instant < right and instant > period.start:
-                    yield instant
+        for shown in _shown(left + offset, right + offset, clocks):
+            if shown - offset > period.start:
+                yield shown - offset
         left = right
         if jumps and left < period.end:
             yield left
+
+
+def _shown(left: datetime, right: datetime, clocks: Sequence[time]) -> Iterator[datetime]:
+    """Yield when a clock that does not jump shows the times, between two instants at most a day apart."""
+    day, first, last = left.date(), left.time(), right.time()
+    if right.date() == day:
+        for clock in clocks:
+            if first <= clock < last:
+                yield datetime.combine(day, clock, UTC)
+        return
+    for clock in clocks:
+        if first <= clock:
+            yield datetime.combine(day, clock, UTC)
+        if clock < last:
+            yield datetime.combine(right.date(), clock, UTC)
 
 
 def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
@@ -310,10 +327,6 @@ def _jump(left: datetime, right: datetime, zone: ZoneInfo) -> datetime:
         else:
             late = middle
     return min(late.replace(microsecond=0), right)
-
-
-def _utc(day: date, clock: time, offset: timedelta) -> datetime:
-    return datetime.combine(day, clock, UTC) - offset
 
 
 def _microseconds(span: timedelta) -> Decimal:

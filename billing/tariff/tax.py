@@ -7,7 +7,7 @@ taxes open: then one of the two amounts is unknown, unless it is nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -106,21 +106,25 @@ class Account:
         return Price(None, amount) if inside else Price(amount, None)
 
 
-def total(prices: Iterable[Price]) -> Price:
+def total(prices: Sequence[Price]) -> Price:
     """Add prices up, taxes by name and rate; a sum with an unknown part is unknown."""
-    before: Decimal | None = ZERO
-    after: Decimal | None = ZERO
+    before = _sum([price.before_taxes for price in prices])
+    after = _sum([price.after_taxes for price in prices])
+    if before is None or after is None:
+        return Price(before, after)
     taxes: dict[tuple[str, Decimal | None], Decimal] = {}
     for price in prices:
-        before = None if before is None or price.before_taxes is None else before + price.before_taxes
-        after = None if after is None or price.after_taxes is None else after + price.after_taxes
         for each in price.taxes:
             key = (each.name, each.percentage)
             taxes[key] = taxes.get(key, ZERO) + each.amount
-    known = taxes if before is not None and after is not None else {}
     return Price(
-        before, after, tuple(TaxAmount(name, rate, amount) for (name, rate), amount in known.items())
+        before, after, tuple([TaxAmount(name, rate, amount) for (name, rate), amount in taxes.items()])
     )
+
+
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, ZERO) if len(known) == len(amounts) else None
 
 
 def spread(taxes: Sequence[TaxAmount], tax: Decimal, otherwise: TaxAmount) -> tuple[TaxAmount, ...]:
@@ -141,13 +145,11 @@ def rounded(price: Price) -> Price:
     after = None if price.after_taxes is None else money.to_ocpi(price.after_taxes)
     if before is None or after is None or not price.taxes:
         return Price(before, after)
-    amounts = [money.to_ocpi(each.amount) for each in price.taxes[:-1]]
-    amounts.append(after - before - sum(amounts, ZERO))
-    return Price(
-        before,
-        after,
-        tuple(
-            TaxAmount(each.name, each.percentage, part)
-            for each, part in zip(price.taxes, amounts, strict=True)
-        ),
-    )
+    rest = after - before
+    taxes = []
+    for each in price.taxes[:-1]:
+        amount = money.to_ocpi(each.amount)
+        rest -= amount
+        taxes.append(TaxAmount(each.name, each.percentage, amount))
+    last = price.taxes[-1]
+    return Price(before, after, (*taxes, TaxAmount(last.name, last.percentage, rest)))
