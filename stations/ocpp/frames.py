@@ -39,7 +39,7 @@ class FrameRefused(Exception):
 
     `message_id` is the id of the frame where it can be read. `code_word` is the CALLERROR code, spelt as in
     OCPP 2.x, or None where no answer may be given: results, errors and SENDs are never answered.
-    `close_code` is set where the socket should close instead. `codec.encode_refusal` makes the answer.
+    `close_code` is set where the socket should close instead. `codec.refusal` makes the answer.
     """
 
     def __init__(self, reason: str, message_id: str | None = None, message_type: int | None = None):
