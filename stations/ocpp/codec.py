@@ -222,12 +222,14 @@ def _validator(version: str, action: str, is_response: bool) -> Any:
     entry = _schemas(version, is_response).get(action)
     if entry is None:
         return None
-    # Some files begin with a byte order mark.
-    schema = orjson.loads(entry.read_text(encoding="utf-8-sig"))
-    made = _validators[version, action, is_response] = jsonschema_rs.validator_for(
-        schema, validate_formats=True
-    )
+    made = jsonschema_rs.validator_for(_load(entry), validate_formats=True)
+    _validators[version, action, is_response] = made
     return made
+
+
+def _load(entry: Traversable) -> Payload:
+    schema: Payload = orjson.loads(entry.read_text(encoding="utf-8-sig"))  # some begin with a byte order mark
+    return schema
 
 
 def check_request(version: str, action: str, payload: Payload) -> CheckResult:
