@@ -24,15 +24,11 @@ from cpo.lib import metrics_share
 
 STATEMENT_MS = 2000  # milliseconds; a check that takes longer is a failed check
 QUEUES = {
-    # name on the page: how many rows wait, and for how many seconds the oldest that is due has been waiting
-    "push_backlog": (
-        "select count(*), coalesce(extract(epoch from now() - min(next_try_at)), 0)"
-        " from roaming_push where state in ('due', 'sent', 'failed')",
-    ),
-    "command_backlog": (
-        "select count(*), coalesce(extract(epoch from now() - min(expires_at)), 0)"
-        " from stations_command where status in ('queued', 'sent')",
-    ),
+    # name on the page: how many rows wait, and by how many seconds the oldest is late
+    "push_backlog": "select count(*), coalesce(extract(epoch from now() - min(next_try_at)), 0)"
+    " from roaming_push where state in ('due', 'sent', 'failed')",
+    "command_backlog": "select count(*), coalesce(extract(epoch from now() - min(expires_at)), 0)"
+    " from stations_command where status in ('queued', 'sent')",
 }
 
 
@@ -120,7 +116,7 @@ def _unapplied(database: psycopg.Connection[tuple[Any, ...]]) -> list[str]:
 
 @cache
 def _on_disk() -> frozenset[tuple[str, str]]:
-    return frozenset(MigrationLoader(None, ignore_no_initial=True).disk_migrations or {})
+    return frozenset(MigrationLoader(None).disk_migrations or {})
 
 
 def _queues(database: psycopg.Connection[tuple[Any, ...]]) -> dict[str, tuple[int, float]]:

@@ -38,8 +38,17 @@ SERVER = [
     *["--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60"],
     *["--timeout-graceful-shutdown", "25", "--no-server-header", "--no-proxy-headers"],
 ]
-WORKER = ["celery", "-A", "cpo", "worker", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
-BEAT = ["celery", "-A", "cpo", "beat", "--loglevel=INFO", "--pidfile="]
+WORKER = [
+    "celery",
+    "--quiet",
+    "-A",
+    "cpo",
+    "worker",
+    "--loglevel=INFO",
+    "--without-gossip",
+    "--without-mingle",
+]
+BEAT = ["celery", "--quiet", "-A", "cpo", "beat", "--loglevel=INFO", "--pidfile="]
 
 
 class Refused(Exception):
@@ -83,6 +92,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     supervisor.catch_signals()
     stack.callback(supervisor.stop, STOP_ORDER)
     env = environment(options, services)
+    Path(env["STATIC_ROOT"]).mkdir(exist_ok=True)
     _prepare(env, demo=options.demo, supervisor=supervisor)
     for recipe in base_processes(options, env, var):
         supervisor.add(recipe)
@@ -123,6 +133,7 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
         "ALLOWED_HOSTS": ",".join(_own_names(options.host)),
         "OPENCPO_URL": f"ws://{host}:{options.port}/ocpp/",
         "LOG_JSON": "0",
+        "STATIC_ROOT": str(services.var / "static"),
         **load(services.var),
     }
     if options.demo:  # its stations have no password, its partner answers on loopback

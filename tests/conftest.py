@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests import chromium, services
 from tests.processes import Process, Server, worker
 
 _services = services.start()
-os.environ["DJANGO_SETTINGS_MODULE"] = (
-    "cpo.settings"  # here, not in pyproject.toml: the settings need the services
-)
+_static = tempfile.TemporaryDirectory()
+os.environ.setdefault("STATIC_ROOT", _static.name)
+# Here, not in pyproject.toml: the settings need the services' addresses. Once loaded, pytest-django sets Django up.
+os.environ["DJANGO_SETTINGS_MODULE"] = "cpo.settings"
+assert settings.INSTALLED_APPS
 
 BROWSER_FLAGS = [
     "--disable-quic",
@@ -26,6 +29,7 @@ BROWSER_FLAGS = [
 
 def pytest_unconfigure() -> None:
     """Leave the services; the last test run of the folder stops them."""
+    _static.cleanup()
     if _services is not None:
         _services.stop()
 

@@ -37,6 +37,7 @@ def configure(level: str = "INFO", *, json: bool = True) -> dict[str, Any]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _without_colour,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.StackInfoRenderer(),
     ]
@@ -76,16 +77,29 @@ def configure(level: str = "INFO", *, json: bool = True) -> dict[str, Any]:
             # One line per connect and disconnect of a charger is ours to write (stations.ocpp), not the server's.
             "uvicorn.error": {"handlers": [], "level": level, "propagate": True},
             "websockets": {"level": "WARNING"},
+            # Two lines per task and one per tick of the clock say nothing that the rows do not.
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
         },
     }
 
 
+def _without_colour(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of its message, with terminal colours in it."""
+    event.pop("color_message", None)
+    return event
+
+
 def _rendering(*, json: bool) -> list[Processor]:
     if json:
         return [structlog.processors.JSONRenderer(serializer=_dumps)]
-    return [escape_values, structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    return [
+        escape_values,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
 
 
 def _dumps(event: EventDict, **options: Any) -> str:
