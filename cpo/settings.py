@@ -146,7 +146,7 @@ def _database(url: str) -> dict[str, Any]:
         "PORT": str(parts.pop("port", "") or ""),
     }
     pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
-    options = {**parts, "pool": pool, "application_name": "opencpo"}
+    options = {**parts, "pool": pool, "application_name": "opencpo", "prepare_threshold": 5}
     return {"ENGINE": "django.db.backends.postgresql", **named, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 
@@ -188,7 +188,22 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "OpenCPO operator API", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "OpenCPO operator API",
+    "DESCRIPTION": "Chargers, sessions, tariffs, CDRs and roaming partners. Tokens: `manage.py create_api_token NAME`.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,  # what is written differs from what is read
+    "ENUM_NAME_OVERRIDES": {
+        "CommandStatus": "stations.models.Command.Status",
+        "ConnectorStatus": "stations.models.ConnectorStatus",
+        "SessionStatus": "stations.models.ChargingSession.Status",
+        "TokenStatus": "stations.models.IdToken.Status",
+        "PartnerStatus": "roaming.models.Connection.Status",
+        "PushState": "roaming.models.Push.State",
+    },
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
 
 # --- OCPP ----------------------------------------------------------------------------------------------------------

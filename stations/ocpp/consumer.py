@@ -13,7 +13,7 @@ from channels.consumer import AsyncConsumer
 from django.db import Error as DatabaseError
 
 from cpo.lib import clock, metrics
-from stations.ocpp import codec, frames, gate, handshake, hub
+from stations.ocpp import codec, frames, handshake, hub
 from stations.ocpp.handshake import Refusal, Welcome
 from stations.ocpp.link import Link, load
 from stations.ocpp.sender import Sender
@@ -123,7 +123,7 @@ class OcppConsumer(AsyncConsumer):
         if self.link.stale:
             await self._reload()
         try:
-            frame = gate.check(text)
+            frame = codec.decode(self.link.version, text)
         except frames.FrameRefused as refused:
             await self._garbled(text, refused)
             return

@@ -36,6 +36,7 @@ class KnownSession:
     started_at: datetime
     ended_at: datetime | None
     register: readings.EnergyRegister
+    is_complete: bool = False  # this socket saw every reading since the start: its count needs no second look
 
 
 @dataclass(slots=True)
@@ -82,8 +83,8 @@ class Link:
         return max(fitting, key=lambda s: s.started_at, default=None)
 
     def remember(self, session: ChargingSession) -> KnownSession:
-        """Take a session into the view."""
-        known = known_session(session)
+        """Take a session into the view; one that is known stays as it is."""
+        known = self.sessions.get(session.transaction_id) or known_session(session)
         self.sessions[session.transaction_id] = known
         self.unknown.clear()
         if len(self.sessions) > 32:

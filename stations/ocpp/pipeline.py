@@ -3,14 +3,13 @@
     consumer -> gate -> codec -> route -> handler -> rows -> commit -> reply
 
 Two lanes. Fast: the handler is a pure function, the writer commits its facts together with those of other sockets.
-Careful: one hop to a worker thread, one transaction. Errors become CALLERRORs here and nowhere else.
+Careful: one hop to a worker thread, where services act. Errors become CALLERRORs here and nowhere else.
 """
 
 from datetime import datetime
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 
 from cpo.lib import metrics, redact
 from cpo.lib.threads import Unavailable, Workers
@@ -89,7 +88,7 @@ class Pipeline:
     async def _handle(self, route: Route, link: Link, incoming: Incoming) -> Payload:
         if not route.is_fast:
             return await self.workers.patiently(
-                settings.OCPP_STORE_TIMEOUT_S, _in_transaction, route, link, incoming
+                settings.OCPP_STORE_TIMEOUT_S, _carefully, route, link, incoming
             )
         try:
             return route.handler(link, incoming)
@@ -148,10 +147,9 @@ class Pipeline:
         return True
 
 
-def _in_transaction(route: Route, link: Link, incoming: Incoming) -> Payload:
+def _carefully(route: Route, link: Link, incoming: Incoming) -> Payload:
     incoming.facts = Facts()  # a repetition after a lost connection starts afresh
-    with transaction.atomic():
-        return route.handler(link, incoming)
+    return route.handler(link, incoming)
 
 
 def _raise_unstorable(link: Link, incoming: Incoming) -> None:

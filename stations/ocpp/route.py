@@ -32,8 +32,8 @@ class Route:
     """Who answers an action.
 
     Fast: the handler touches no database; its facts are committed with those of other sockets. Careful: the handler
-    runs in a worker thread inside one transaction. `vital`: without a commit there is no answer, so that the station
-    keeps the message and repeats it; `from_memory` is what may be answered all the same.
+    runs in a worker thread and acts through services, each call a transaction. `vital`: without a commit there is no
+    answer, so that the station keeps the message and repeats it; `from_memory` is what may be answered all the same.
     """
 
     handler: Handler
@@ -48,7 +48,7 @@ def fast(handler: Handler, *, from_memory: Handler | None = None) -> Route:
 
 
 def careful(handler: Handler, *, vital: bool = False, from_memory: Handler | None = None) -> Route:
-    """Route to a handler that acts through services, in one transaction."""
+    """Route to a handler that acts through services."""
     return Route(handler, vital=vital, from_memory=from_memory)
 
 

@@ -4,11 +4,19 @@ from typing import Any
 
 from django.db import transaction
 
-from cpo.lib import clock, events
+from cpo.lib import clock, database, events
 from stations import ports
 from stations.events import TokenChanged
 from stations.models import ChargingStation, IdToken
 from stations.ports import Decision
+
+FIELDS = [field.attname for field in IdToken._meta.concrete_fields]
+_FIND = f"""
+select {", ".join(FIELDS)} from stations_idtoken
+where upper(uid) = upper(%s) and country_code {{}} ''
+order by (status = 'Accepted') desc, id desc limit 1
+"""  # noqa: S608 - names of columns
+OWN, FOREIGN = _FIND.format("="), _FIND.format("<>")
 
 
 def find(uid: str, *, own: bool) -> IdToken | None:
@@ -16,10 +24,8 @@ def find(uid: str, *, own: bool) -> IdToken | None:
 
     Of several with one uid, the usable one comes first, then the newest.
     """
-    candidates = IdToken.objects.filter(uid__iexact=uid)
-    candidates = candidates.filter(country_code="") if own else candidates.exclude(country_code="")
-    found = list(candidates.order_by("-id")[:10])
-    return min(found, key=lambda token: token.status != IdToken.Status.ACCEPTED, default=None)
+    rows = database.prepared(OWN if own else FOREIGN, [uid])
+    return IdToken.from_db("default", FIELDS, rows[0]) if rows else None
 
 
 def status_of(token: IdToken) -> str:
@@ -47,7 +53,7 @@ def authorize(uid: str, *, station: ChargingStation) -> Decision:
     return ports.authorize(uid, station=station) if uid else ports.UNKNOWN_TOKEN
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def save_token(
     uid: str, *, type: str = "RFID", country_code: str = "", party_id: str = "", **fields: Any
 ) -> tuple[IdToken, bool]:
@@ -73,7 +79,7 @@ def save_token(
     return token, created
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def delete_token(token: IdToken) -> None:
     """Forget a token; sessions keep the uid that was presented."""
     token_id = token.pk

@@ -30,7 +30,7 @@ def _checker() -> Callable[[str, str, dict[str, Any]], None]:
     return function
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def queue(
     station: ChargingStation,
     *,
@@ -67,7 +67,7 @@ def queue(
     return command
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def claim(station_id: int, *, epoch: int) -> Command | None:
     """Take the oldest waiting command for the owner of this epoch's socket and mark it sent; None if none waits."""
     if not ChargingStation.objects.filter(pk=station_id, epoch=epoch).exists():
@@ -89,7 +89,7 @@ def claim(station_id: int, *, epoch: int) -> Command | None:
     return command
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def answered(uid: str, *, station_id: int, result: dict[str, Any], fault: str = "") -> Command | None:
     """Store the station's CALLRESULT; after the timeout it is kept and marked late. None: no such open command.
 
@@ -103,7 +103,7 @@ def answered(uid: str, *, station_id: int, result: dict[str, Any], fault: str = 
     return _finish(command, Status.FAILED if fault else Status.ANSWERED)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def failed(uid: str, *, station_id: int, code: str, description: str, details: Any = None) -> Command | None:
     """Store the station's CALLERROR; after the timeout it is kept and marked late."""
     command = _awaiting(uid, station_id=station_id)
@@ -115,7 +115,7 @@ def failed(uid: str, *, station_id: int, code: str, description: str, details: A
     return _finish(command, Status.FAILED)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def timed_out(uid: str, *, station_id: int, reason: str) -> None:
     """Close a sent command without an answer: it is not repeated, for nobody knows whether the station obeyed."""
     command = _awaiting(uid, station_id=station_id)
@@ -133,7 +133,7 @@ def connection_lost(station_id: int, *, epoch: int) -> None:
         timed_out(command.uid, station_id=station_id, reason="the connection ended before an answer")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def cancel(command: Command, *, by: str) -> Command:
     """Take back a command that was not sent yet; raise `NotOpen` when it was."""
     command = Command.objects.select_for_update().get(pk=command.pk)

@@ -23,7 +23,7 @@ def lock_number(owner: str) -> int:
     return zlib.crc32(owner.encode()) - 2**31
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def opened(station_id: int, *, owner: str, version: str, facts: dict[str, Any]) -> int:
     """Make the new connection the owner of its station and return its epoch; the older one is told to close.
 
@@ -49,7 +49,7 @@ def opened(station_id: int, *, owner: str, version: str, facts: dict[str, Any]) 
     return station.epoch
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def closed(
     station_id: int,
     *,
@@ -105,7 +105,7 @@ def release_orphans() -> int:
     return count
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def refused(*, identity: str, remote_address: str, reason: str, user_agent: str, now: datetime) -> None:
     """Count a refused handshake by identity, address and reason."""
     with connection.cursor() as cursor:
@@ -123,7 +123,7 @@ def refused(*, identity: str, remote_address: str, reason: str, user_agent: str,
     events.publish(OnboardingChanged(identity))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def knocked(
     *,
     identity: str,

@@ -9,7 +9,7 @@ from stations.events import LocationChanged
 from stations.models import Location, Operator
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def save_operator(country_code: str, party_id: str, **fields: Any) -> Operator:
     """Create or change an own party; its key is (country code, party id), upper case."""
     operator, _ = Operator.objects.update_or_create(
@@ -18,7 +18,7 @@ def save_operator(country_code: str, party_id: str, **fields: Any) -> Operator:
     return operator
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def save_location(uid: str | None = None, **fields: Any) -> Location:
     """Create a location, or change the one with this uid; partners are told."""
     fields["last_updated"] = clock.now()
@@ -30,7 +30,7 @@ def save_location(uid: str | None = None, **fields: Any) -> Location:
     return location
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def touch(location: Location) -> None:
     """Tell partners that something inside this location changed."""
     Location.objects.filter(pk=location.pk).update(last_updated=clock.now())

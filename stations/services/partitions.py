@@ -49,7 +49,7 @@ def parts(table: str) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _make(table: str, suffix: str, column: str, first: date, after: date) -> None:
     name = f"{table}_{suffix}"
     with connection.cursor() as cursor:

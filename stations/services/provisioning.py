@@ -54,7 +54,7 @@ def password_matches(password: bytes, *, salt: bytes, expected: bytes) -> bool:
     )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def upsert_station(
     identity: str,
     *,
@@ -94,7 +94,7 @@ def upsert_station(
     return station, shown
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def set_password(station: ChargingStation, *, password: str | None = None) -> str:
     """Store a new secret as a salted hash and return it; generate one when none is given."""
     if password is None:
@@ -107,7 +107,7 @@ def set_password(station: ChargingStation, *, password: str | None = None) -> st
     return password
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def accept(
     onboarding: OnboardingStation, *, location: Location | None = None, security_profile: int = 1
 ) -> tuple[ChargingStation, str | None]:
@@ -119,7 +119,7 @@ def accept(
     return station, password
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def ignore(onboarding: OnboardingStation) -> None:
     """Hide a knocking station from the list; its attempts are still counted."""
     onboarding.is_ignored = True
@@ -127,7 +127,7 @@ def ignore(onboarding: OnboardingStation) -> None:
     events.publish(OnboardingChanged(onboarding.identity))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def boot(station_id: int, *, facts: dict[str, str], now: datetime) -> ChargingStation:
     """Store what a station says about itself at boot and count the boot. Unknown facts stay as they were."""
     station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
@@ -149,7 +149,7 @@ def heartbeat_interval_s(station_id: int) -> int:
     return round(base * (0.8 + 0.4 * ((station_id * 2654435761) % 1000) / 1000))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def ensure_connector(
     station: ChargingStation, *, number: int, connector: int = 1, **fields: Any
 ) -> Connector:
@@ -180,14 +180,14 @@ def ensure_connector(
     return found
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def firmware_status(station_id: int, *, status: str) -> None:
     """Keep what the station last said about a firmware update (OCPP 1.6 section 4.5)."""
     ChargingStation.objects.filter(pk=station_id).update(firmware_status=status[:40])
     events.publish(StationChanged(station_id))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def diagnostics_status(station_id: int, *, status: str) -> None:
     """Keep what the station last said about a diagnostics upload (OCPP 1.6 section 4.4)."""
     ChargingStation.objects.filter(pk=station_id).update(diagnostics_status=status[:40])

@@ -10,7 +10,7 @@ from stations.events import ReviewItemChanged
 from stations.models import ChargingSession, ChargingStation, ReviewItem
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def raise_item(
     kind: str,
     *,
@@ -40,7 +40,7 @@ def raise_item(
     return item
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def resolve(item: ReviewItem, *, by: str, resolution: str = "") -> ReviewItem:
     """Close an item: who, when and how."""
     item.resolved_at = clock.now()

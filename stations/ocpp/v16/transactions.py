@@ -24,7 +24,7 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
         payload.get("meterStart"), payload.get("reservationId"),
     )  # fmt: skip
 
-    session, decision = sessions.start(
+    session, decision, is_new = sessions.start(
         link.station,
         facts=sessions.Start(
             evse_id=topology.ensured_evse_id(link, int(payload.get("connectorId") or 1)),
@@ -37,7 +37,7 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
             flags=tuple(flags),
         ),
     )
-    link.remember(session)
+    link.remember(session).is_complete |= is_new
 
     return {"transactionId": int(session.transaction_id), "idTagInfo": values.id_tag_info(decision)}
 
@@ -52,25 +52,32 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
     incoming.flags += [*flags, *oddities(parsed)]
     id_tag = str(payload.get("idTag") or "")
 
-    session = sessions.stop(
+    transaction_id = str(payload.get("transactionId", ""))
+    meter_stop_wh = _wh(payload.get("meterStop"))
+    known = link.sessions.get(transaction_id)
+
+    session_id = sessions.stop(
         link.station,
         facts=sessions.Stop(
-            transaction_id=str(payload.get("transactionId", "")),
+            transaction_id=transaction_id,
             ended_at=ended_at,
-            meter_stop_wh=_wh(payload.get("meterStop")),
+            meter_stop_wh=meter_stop_wh,
             reason=str(payload.get("reason") or DEFAULT_REASON),
             id_token=id_tag,
             samples=tuple(
                 Sample(0, reading.sampled_at, metering.kind_of(reading), 0, reading.value)
                 for reading in parsed.readings
             ),
+            metered=known.register.result(meter_stop_wh) if known and known.is_complete else None,
             flags=tuple(flags),
         ),
     )
-    if session is None:
+    if session_id is None:
         incoming.flags.append("unmatched_stop")
+    elif known is not None:
+        known.ended_at = max(ended_at, known.started_at)
     else:
-        link.remember(session)
+        link.stale = True  # it ended a session that this socket did not know by that number
     if not id_tag:
         return {}
     decision = authorization.authorize(id_tag, station=link.station)
