@@ -16,6 +16,8 @@ from rest_framework.response import Response
 from billing.errors import UnknownOperator
 from billing.services.exports import InvalidStyle
 from billing.tariff.errors import CannotExpress, CannotPrice, FaultAt
+from roaming.handshake import HandshakeFailed
+from roaming.registration import AlreadyRegistered, NotRegistered
 from stations.services.errors import (
     InvalidIdentity,
     InvalidPassword,
@@ -43,6 +45,9 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     NotOpen: (409, "not_open", ""),
     UnknownOperator: (400, "unknown_operator", "country_code"),
     InvalidStyle: (400, "invalid_style", ""),
+    AlreadyRegistered: (409, "already_registered", ""),
+    NotRegistered: (409, "not_registered", ""),
+    HandshakeFailed: (502, "handshake_failed", ""),
     CannotPrice: (422, "cannot_price", ""),
     CannotExpress: (422, "cannot_express", ""),
 }
@@ -136,7 +141,8 @@ def refusals(*statuses: int) -> dict[int, Any]:
         403: "The token's role or scope does not allow this.",
         404: "There is no such object in the token's scope.",
         409: "The object is in no state for this.",
-        422: "The partner did not do its part.",
-        429: "Too many wrong tokens.",
+        422: "OCPI leaves this price open, or has no words for it.",
+        429: "Too many wrong tokens from this address.",
+        502: "The partner's platform did not do its part.",
     }
-    return {status: OpenApiResponse(SCHEMA, words[status]) for status in sorted({401, 403, *statuses})}
+    return {status: OpenApiResponse(SCHEMA, words[status]) for status in sorted({401, 403, 429, *statuses})}

@@ -9,6 +9,7 @@ from cpo.api.views import (
     messages,
     network,
     not_found,
+    partners,
     sessions,
     stations,
     tariffs,
@@ -17,7 +18,7 @@ from cpo.api.views import (
 )
 
 TEXT, NUMBER = r"(?P<{}>[^/\x00]+)", r"(?P<{}>[1-9][0-9]{{0,17}})"
-NUMBERS = {"item_id", "assignment_id"}
+NUMBERS = {"item_id", "assignment_id", "partner_id"}
 
 
 def route(words: str, view: type[APIView], name: str) -> URLPattern:
@@ -57,6 +58,12 @@ urlpatterns: list[URLPattern] = [
     route("cdrs/", cdrs.CdrList, "cdrs"),
     path("cdrs/export.csv", cdrs.CdrExport.as_view(), name="api-cdr-export"),
     route("cdrs/<uid>/", cdrs.CdrDetail, "cdr"),
+    route("partners/", partners.PartnerList, "partners"),
+    route("partners/<partner_id>/", partners.PartnerDetail, "partner"),
+    route("partners/<partner_id>/pause/", partners.PartnerPause, "partner-pause"),
+    route("partners/<partner_id>/resume/", partners.PartnerResume, "partner-resume"),
+    route("partners/<partner_id>/rotate/", partners.PartnerRotate, "partner-rotate"),
+    route("partners/<partner_id>/pushes/", partners.PartnerPushes, "partner-pushes"),
     route("review-items/", work.ReviewItemList, "review-items"),
     route("review-items/<item_id>/resolve/", work.ReviewItemResolve, "review-item-resolve"),
     route("onboarding/", work.OnboardingList, "onboarding"),

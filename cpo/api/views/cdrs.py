@@ -82,6 +82,7 @@ def with_references(rows: QuerySet[Cdr]) -> QuerySet[Cdr]:
 class CdrList(ListEndpoint):
     """All CDRs in scope."""
 
+    queryset = Cdr.objects.none()
     serializer_class = CdrSerializer
     filterset_class = CdrFilter
 
@@ -111,6 +112,7 @@ class CdrExport(ListEndpoint):
     """CDRs as a file for spreadsheets."""
 
     actions: ClassVar = {"GET": "cdr.export"}
+    queryset = Cdr.objects.none()
     serializer_class = CdrSerializer
     filterset_class = CdrFilter
     pagination_class = None

@@ -35,6 +35,7 @@ class CommandFilter(django_filters.FilterSet):
 class CommandList(ListEndpoint):
     """All commands in scope."""
 
+    queryset = Command.objects.none()
     serializer_class = CommandSerializer
     filterset_class = CommandFilter
 

@@ -49,6 +49,7 @@ class StationMessages(ListEndpoint):
     """The frames of one station."""
 
     actions: ClassVar = {"GET": "message.view"}
+    queryset = Frame.objects.none()
     serializer_class = FrameSerializer
     filterset_class = FrameFilter
 

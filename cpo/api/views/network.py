@@ -24,6 +24,7 @@ class OperatorList(ListEndpoint):
 
     actions: ClassVar = {"GET": "view", "POST": "operator.write"}
     object_type = "operator"
+    queryset = Operator.objects.none()
     serializer_class = OperatorSerializer
     filter_backends = ()
 
@@ -69,6 +70,7 @@ class LocationList(ListEndpoint):
 
     actions: ClassVar = {"GET": "view", "POST": "location.write"}
     object_type = "location"
+    queryset = Location.objects.none()
     serializer_class = LocationSerializer
     filterset_class = LocationFilter
 

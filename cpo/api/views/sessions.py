@@ -48,6 +48,7 @@ def shown(rows: QuerySet[ChargingSession]) -> QuerySet[ChargingSession]:
 class SessionList(ListEndpoint):
     """All sessions in scope."""
 
+    queryset = ChargingSession.objects.none()
     serializer_class = SessionSerializer
     filterset_class = SessionFilter
 
@@ -74,6 +75,7 @@ class SessionDetail(Endpoint):
 class SessionMeterValues(ListEndpoint):
     """The readings of one session."""
 
+    queryset = MeterSample.objects.none()
     serializer_class = MeterValueSerializer
     filter_backends = ()
 

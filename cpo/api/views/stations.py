@@ -41,6 +41,7 @@ class StationList(ListEndpoint):
 
     actions: ClassVar = {"GET": "view", "POST": "station.write"}
     object_type = "station"
+    queryset = ChargingStation.objects.none()
     serializer_class = StationSerializer
     filterset_class = StationFilter
 

@@ -65,6 +65,7 @@ class TariffList(ListEndpoint):
 
     actions: ClassVar = {"GET": "view", "POST": "tariff.write"}
     object_type = "tariff"
+    queryset = Tariff.objects.none()
     serializer_class = TariffSerializer
     filterset_class = TariffFilter
 

@@ -35,6 +35,7 @@ class TokenList(ListEndpoint):
 
     actions: ClassVar = {"GET": "view", "POST": "token.write"}
     object_type = "id_token"
+    queryset = IdToken.objects.none()
     serializer_class = TokenSerializer
     filterset_class = TokenFilter
 

@@ -37,6 +37,7 @@ class ReviewFilter(django_filters.FilterSet):
 class ReviewItemList(ListEndpoint):
     """All review items in scope."""
 
+    queryset = ReviewItem.objects.none()
     serializer_class = ReviewItemSerializer
     filterset_class = ReviewFilter
 
@@ -83,6 +84,7 @@ class OnboardingList(ListEndpoint):
     """Unknown stations that knocked."""
 
     actions: ClassVar = {"GET": "onboarding.view"}
+    queryset = OnboardingStation.objects.none()
     serializer_class = OnboardingSerializer
     filterset_class = OnboardingFilter
 
@@ -151,6 +153,7 @@ class AuditEventList(ListEndpoint):
     """The audit record."""
 
     actions: ClassVar = {"GET": "audit.view"}
+    queryset = AuditEvent.objects.none()
     serializer_class = AuditEventSerializer
     filterset_class = AuditFilter
 
