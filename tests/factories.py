@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.models import Tariff
+from billing.services import tariffs
 from cpo.lib import clock
 from stations.models import (
     ChargingSession,
@@ -13,7 +15,10 @@ from stations.models import (
     Evse,
     IdToken,
     Location,
+    MeterSample,
     Operator,
+    ReadingKind,
+    StatusChange,
 )
 from stations.services import provisioning
 
@@ -85,3 +90,67 @@ def session(station_row: ChargingStation | None = None, *, number: int = 1, **fi
             "stop_reason": "Local",
         }
     return ChargingSession.objects.create(station=charger, evse=evse(charger, number), **values | fields)
+
+
+def samples(
+    session_row: ChargingSession,
+    *readings: tuple[float, str],
+    measurand: str = "Energy.Active.Import.Register",
+    unit: str = "Wh",
+    **kind: Any,
+) -> None:
+    """Readings of a session: (minutes since its start, value in the base unit)."""
+    words = {"phase": "", "location": "Outlet", "context": "Sample.Periodic"} | kind
+    found, _ = ReadingKind.objects.get_or_create(measurand=measurand, unit=unit, **words)
+    MeterSample.objects.bulk_create(
+        MeterSample(
+            session_id=session_row.pk,
+            sampled_at=session_row.started_at + timedelta(minutes=minutes),
+            kind_id=found.pk,
+            evse_id=session_row.evse_id,
+            value=Decimal(value),
+        )
+        for minutes, value in readings
+    )
+
+
+def statuses(session_row: ChargingSession, *changes: tuple[float, str]) -> None:
+    """What the session's connector became: (minutes since the session's start, status)."""
+    for minutes, status in changes:
+        at = session_row.started_at + timedelta(minutes=minutes)
+        StatusChange.objects.create(
+            evse=session_row.evse,
+            connector_number=session_row.connector_number,
+            at=at,
+            status=status,
+            received_at=at,
+        )
+
+
+def tariff_data(*elements: dict[str, Any], uid: str = "AC", **fields: Any) -> dict[str, Any]:
+    """An OCPI 2.3.0 tariff: 0.25 EUR per kWh and 21 % VAT unless elements are given."""
+    energy = {"price_components": [{"type": "ENERGY", "price": "0.25", "vat": "21", "step_size": 1}]}
+    return {
+        "country_code": "NL",
+        "party_id": "OPN",
+        "id": uid,
+        "currency": "EUR",
+        "tax_included": "NO",
+        "elements": list(elements) or [energy],
+        "last_updated": "2025-01-01T00:00:00Z",
+    } | fields
+
+
+def element(kind: str, price: str, *, step_size: int = 1, **restrictions: Any) -> dict[str, Any]:
+    """A tariff element with one price component and 21 % VAT."""
+    component = {"type": kind, "price": price, "vat": "21", "step_size": step_size}
+    return {"price_components": [component]} | ({"restrictions": restrictions} if restrictions else {})
+
+
+def tariff(*elements: dict[str, Any], at: Location | None = None, **fields: Any) -> Tariff:
+    """A tariff of NL*OPN, assigned to the location if one is given."""
+    operator()
+    saved = tariffs.save(tariff_data(*elements, **fields))
+    if at is not None:
+        tariffs.assign(saved, location=at)
+    return saved

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.errors import UnknownOperator
 from billing.events import TariffChanged
@@ -51,7 +51,8 @@ def save(data: Mapping[str, Any], *, operator: Operator | None = None) -> Tariff
 def withdraw(tariff: Tariff) -> Tariff:
     """End all its assignments now and show it as inactive; sessions that run keep it."""
     now = clock.now()
-    _open_assignments(now).filter(tariff=tariff).update(valid_until=now)
+    still_open = Q(valid_until=None) | Q(valid_until__gt=now)
+    tariff.assignments.filter(still_open).update(valid_until=now)
     tariff.is_active = False
     tariff.last_updated = now
     tariff.save(update_fields=["is_active", "last_updated"])
@@ -78,15 +79,13 @@ def assign(
     place = {"connector": connector, "evse": evse, "location": location, "operator": operator}
     if sum(target is not None for target in place.values()) != 1:
         raise ValueError("exactly one of connector, evse, location and operator")
-    now = clock.now()
     Tariff.objects.select_for_update().get(pk=tariff.pk)
-    same_kind = TariffAssignment.objects.filter(**place, tariff__type=tariff.type)
-    begin = valid_from or (now if same_kind.exists() else ALWAYS)
-    current = same_kind.filter(Q(valid_until=None) | Q(valid_until__gt=begin))
-    standing = current.filter(tariff=tariff, valid_from__lte=begin, valid_until=None).first()
-    if standing is not None:
-        return standing
-    for earlier in _without_other_validity(current, tariff):
+    rivals = _rivals(TariffAssignment.objects.filter(**place, tariff__type=tariff.type), tariff)
+    begin = valid_from or (clock.now() if rivals else ALWAYS)
+    open_rivals = [row for row in rivals if row.valid_until is None or row.valid_until > begin]
+    for earlier in open_rivals:
+        if earlier.tariff_id == tariff.pk and earlier.valid_from <= begin and earlier.valid_until is None:
+            return earlier
         earlier.valid_until = max(begin, earlier.valid_from)
         earlier.save(update_fields=["valid_until"])
     assignment = TariffAssignment.objects.create(tariff=tariff, **place, valid_from=begin)
@@ -154,21 +153,17 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return {**one, **ignored} == {**other, **ignored}
 
 
-def _open_assignments(now: datetime) -> Any:
-    return TariffAssignment.objects.filter(Q(valid_until=None) | Q(valid_until__gt=now))
-
-
-def _without_other_validity(current: Any, tariff: Tariff) -> list[TariffAssignment]:
-    """Give assignments that would compete: those of tariffs whose own validity overlaps with the new one's."""
+def _rivals(assignments: QuerySet[TariffAssignment], tariff: Tariff) -> list[TariffAssignment]:
+    """Give assignments, ended ones too, of tariffs whose own validity overlaps with this one's, newest first."""
     window = choice.validity(tariff)
     return [
-        assignment
-        for assignment in current.select_related("tariff")
-        if assignment.tariff_id == tariff.pk or choice.overlap(choice.validity(assignment.tariff), window)
+        row
+        for row in assignments.select_related("tariff").order_by("-valid_from")
+        if row.tariff_id == tariff.pk or choice.overlap(choice.validity(row.tariff), window)
     ]
 
 
-def _connectors_at(assignment: TariffAssignment) -> Any:
+def _connectors_at(assignment: TariffAssignment) -> QuerySet[Connector]:
     """Give the connectors whose list of tariffs an assignment changes."""
     rows = Connector.objects.all()
     if assignment.connector_id:
@@ -180,7 +175,7 @@ def _connectors_at(assignment: TariffAssignment) -> Any:
     return rows.filter(evse__station__location__operator=assignment.operator_id)
 
 
-def _tell_locations(connectors: Any) -> None:
+def _tell_locations(connectors: QuerySet[Connector]) -> None:
     """Touch the locations: `tariff_ids` of their connectors changed in what partners see."""
     ids = connectors.order_by().values_list("evse__station__location", flat=True).distinct()
     for location in Location.objects.filter(pk__in=[pk for pk in ids if pk is not None]):
