@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -43,7 +43,7 @@ LONG_FIELDS = frozenset({
 
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _SIXTEEN_DIGITS = b"0" * 16  # the shortest run of digits that can exceed 2^53
-_WHOLE_TYPE = re.compile(r"[\s\ufeff\x00]*\[\s*\d+\s*[,\]]")
+_WHOLE_TYPE = re.compile(r"[\s\ufeff\x00]*\[[\s,]*\d+\s*[,\]]")
 _START = re.compile(r"[\s\ufeff\x00]*\[\s*(\d)\s*,\s*\"([ !#-\[\]-~]{1,36})\"\s*[,\]]")
 _HOSTILE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
@@ -63,7 +63,10 @@ def _fraction(token: str) -> Decimal | int:
     """Read a JSON number with a fraction or exponent exactly; whole values (12.0, 1e3) become int."""
     if len(token) > MAX_NUMBER_CHARS:
         raise _BadNumber
-    value = Decimal(token)
+    try:
+        value = Decimal(token)
+    except InvalidOperation:  # an exponent of twenty digits
+        raise _BadNumber from None
     if not value:
         return 0
     if not -MAX_NUMBER <= value <= MAX_NUMBER or value.adjusted() < MIN_EXPONENT:
