@@ -72,8 +72,7 @@ def running_cost(session: ChargingSession) -> Cost | None:
     except (BillingError, TariffError):
         return None
     amount = tax.rounded(total.total_cost)
-    if amount.before_taxes is None:
-        return None
+    assert amount.before_taxes is not None  # `_price_by` refuses such a bill
     return Cost(total.currency, amount.before_taxes, amount.after_taxes, tuple(total.explanation()))
 
 
@@ -123,6 +122,8 @@ def _price_by(
     )
     metered = usage.of_session(facts, readings, time_zone=snapshot.time_zone, tariff=tariff)
     bill = engine.price(metered.usage, tariff) if tariff else None
+    if bill is not None and bill.total_cost.before_taxes is None:
+        raise CannotPrice("the tariff includes taxes but names no rate: OCPI wants the amount before taxes")
     remark = "" if tariff else NO_TARIFF
     return Priced(session, snapshot, version, metered.usage, bill, metered.notes, remark)
 
