@@ -106,16 +106,14 @@ def test_issuing_twice_gives_the_same_cdr():
     assert cdrs.issue(session) == cdrs.issue(session)
 
 
-def test_a_cdr_is_published_once(django_capture_on_commit_callbacks, monkeypatch):
-    seen = []
-    monkeypatch.setattr("cpo.lib.events.deliver", seen.append)
+def test_a_cdr_is_published_once(django_capture_on_commit_callbacks, published):
     session = ended()
 
     with django_capture_on_commit_callbacks(execute=True):
         cdr = cdrs.issue(session)
         cdrs.issue(session)
 
-    assert [e for e in seen if isinstance(e, CdrIssued)] == [CdrIssued(cdr.pk, session.pk)]
+    assert published == [CdrIssued(cdr.pk, session.pk)]
 
 
 @pytest.mark.django_db(transaction=True)

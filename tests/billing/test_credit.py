@@ -58,14 +58,11 @@ def test_a_credit_is_not_credited(cdr):
         cdrs.credit(back, reason="again", by="user:ada")
 
 
-def test_partners_hear_of_it(cdr, django_capture_on_commit_callbacks, monkeypatch):
-    seen = []
-    monkeypatch.setattr("cpo.lib.events.deliver", seen.append)
-
+def test_partners_hear_of_it(cdr, django_capture_on_commit_callbacks, published):
     with django_capture_on_commit_callbacks(execute=True):
         back = cdrs.credit(cdr, reason="wrong meter", by="user:ada")
 
-    assert seen == [CdrIssued(back.pk, None)]
+    assert published == [CdrIssued(back.pk, None)]
 
 
 def test_a_credit_of_nothing_is_nothing():

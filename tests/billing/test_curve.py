@@ -15,7 +15,9 @@ def at(minutes: float):
     return NOON + timedelta(minutes=minutes)
 
 
-def curve(*register: tuple[float, int], total: int, start: int | None = None, stop: int | None = None) -> Curve:
+def curve(
+    *register: tuple[float, int], total: int, start: int | None = None, stop: int | None = None
+) -> Curve:
     readings = [(at(m), Decimal(v)) for m, v in register]
     begin, end = (None if v is None else Decimal(v) for v in (start, stop))
     return Curve.of(readings, NOON, at(60), Decimal(total), begin, end)
@@ -82,7 +84,9 @@ def test_each_limit_is_crossed_once_and_in_order(register, total):
 
     cuts = list(curve(*register, total=total).crossings(limits))
 
-    assert [cut.energy_wh for cut in cuts] == [limit.scaleb(3) for limit in limits if limit.scaleb(3) <= total]
+    assert [cut.energy_wh for cut in cuts] == [
+        limit.scaleb(3) for limit in limits if limit.scaleb(3) <= total
+    ]
     assert [cut.at for cut in cuts] == sorted(cut.at for cut in cuts)
 
 

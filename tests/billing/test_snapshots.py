@@ -52,7 +52,11 @@ def test_it_holds_a_partners_token():
 def test_our_own_drivers_token_carries_our_party():
     frozen = snapshot(factories.session(id_token="UNKNOWN"))
 
-    assert (frozen.token["country_code"], frozen.token["party_id"], frozen.token["uid"]) == ("NL", "OPN", "UNKNOWN")
+    assert (frozen.token["country_code"], frozen.token["party_id"], frozen.token["uid"]) == (
+        "NL",
+        "OPN",
+        "UNKNOWN",
+    )
 
 
 def test_what_changes_later_does_not_change_it():

@@ -185,7 +185,9 @@ def test_a_session_of_no_duration_keeps_its_energy():
 
 
 def test_a_clock_change_cannot_hide_a_border():
-    daily = Tariff.from_ocpi(factories.tariff_data(element("ENERGY", "0.40", start_time="03:00", end_time="04:00")))
+    daily = Tariff.from_ocpi(
+        factories.tariff_data(element("ENERGY", "0.40", start_time="03:00", end_time="04:00"))
+    )
     night = NOON.replace(day=30, hour=0)  # in Amsterdam the hour from 02:00 to 03:00 does not exist
 
     instants = Borders.of(daily).instants(night, night + timedelta(hours=6), ZONE)
@@ -194,6 +196,8 @@ def test_a_clock_change_cannot_hide_a_border():
 
 
 def test_elements_for_reservations_cut_nothing():
-    reserved = tariff(element("TIME", "5", reservation="RESERVATION", min_duration=60), element("ENERGY", "0.25"))
+    reserved = tariff(
+        element("TIME", "5", reservation="RESERVATION", min_duration=60), element("ENERGY", "0.25")
+    )
 
     assert Borders.of(reserved) == Borders()
