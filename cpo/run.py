@@ -96,12 +96,13 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     _prepare(env, demo=options.demo, supervisor=supervisor)
     for recipe in base_processes(options, env, var):
         supervisor.add(recipe)
+    sign_in = _administrator(env, services)  # while the others start
     if not _wait_for_web(options, supervisor):
         return 1
     for recipe in demo_processes(env) if options.demo else []:
         supervisor.add(recipe)
     if not supervisor.stopping:
-        supervisor.say(_banner(options, env, services))
+        supervisor.say(_banner(env, services, sign_in))
     supervisor.loop(until=_watch(services, supervisor))
     supervisor.say("stopping")
     return 0
@@ -278,17 +279,16 @@ def _watch(services: Services, supervisor: Supervisor) -> Callable[[], bool]:
     return look
 
 
-def _banner(options: argparse.Namespace, env: dict[str, str], services: Services) -> str:
-    """Say where everything is, with the administrator's password."""
-    asked = [
-        sys.executable,
-        "manage.py",
-        "ensure_admin",
-        "--password-file",
-        str(services.var / "admin-password"),
-    ]
+def _administrator(env: dict[str, str], services: Services) -> str:
+    """Give name and password of the administrator, made at the first start."""
+    file = services.var / "admin-password"
+    asked = [sys.executable, "manage.py", "ensure_admin", "--password-file", str(file)]
     done = subprocess.run(asked, cwd=ROOT, env=env, capture_output=True, text=True)
-    sign_in = done.stdout.strip() if done.returncode == 0 else f"no administrator: {done.stderr.strip()}"
+    return done.stdout.strip() if done.returncode == 0 else f"no administrator: {done.stderr.strip()}"
+
+
+def _banner(env: dict[str, str], services: Services, sign_in: str) -> str:
+    """Say where everything is."""
     data = f"\n  data      {services.data}" if services.data not in ("", str(services.var)) else ""
     return (
         f"\nOpenCPO is ready: {env['PUBLIC_URL']}/\n"
