@@ -105,7 +105,8 @@ def number(value: Decimal) -> int | Decimal:
 
 def _default(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(format(number(value), "f").encode())
+        short = number(value)
+        return short if isinstance(short, int) else orjson.Fragment(f"{short:f}".encode())
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bytes | memoryview):

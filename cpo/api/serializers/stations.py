@@ -41,7 +41,16 @@ class ConnectorSerializer(serializers.ModelSerializer[Connector]):
     {
         "oneOf": [
             {"type": "integer", "minimum": 0, "maximum": 100},
-            {"type": "array", "items": {"$ref": "#/components/schemas/ConnectorRequest"}},
+            {
+                "type": "array",
+                "maxItems": 100,
+                "items": {
+                    "type": "object",
+                    "required": ["connector_id"],
+                    "description": "The members of Connector; those about its state are ignored.",
+                    "properties": {"connector_id": {"type": "integer", "minimum": 1}},
+                },
+            },
         ]
     }
 )

@@ -87,6 +87,8 @@ class TariffList(ListEndpoint):
     def post(self, request: Request) -> Response:
         """Upsert by `id`; a change is a new version, and sessions that run keep the old one.
 
+        A tariff without `tax_included` is read as one of OCPI 2.2.1 or 2.1.1: its prices are without VAT.
+
         `assignments` says where it applies. Left out, a tariff that applies nowhere yet becomes the default of its
         operator, unless the operator already has a default of this type.
         """
@@ -97,7 +99,7 @@ class TariffList(ListEndpoint):
         places.is_valid(raise_exception=True)
         operator = operator_of(self.principal, _party(data))
         is_new = not Tariff.objects.filter(operator=operator, uid__iexact=str(data.get("id", ""))).exists()
-        tariff = tariffs.save(data, operator=operator)
+        tariff = tariffs.save(_newest_shape(data), operator=operator)
         self.note(tariff.uid, operator=str(operator))
         if places.validated_data:
             for place in places.validated_data:
@@ -187,6 +189,11 @@ class TariffPrice(Endpoint):
         if zone is not None and not isinstance(zone, str):
             raise ValidationError({"time_zone": ["An IANA name."]})
         return Response(documents.price_documents(tariff, use, time_zone=zone))
+
+
+def _newest_shape(data: dict[str, Any]) -> dict[str, Any]:
+    """Translate a tariff of an older OCPI version up: `tax_included` tells, which is new and must be there."""
+    return data if data.get("tax_included") is not None else documents.read_tariffs(data)[0].to_ocpi()
 
 
 def _party(data: dict[str, Any]) -> str | None:
