@@ -83,7 +83,9 @@ def measure() -> dict[str, dict[str, object]]:
         for _ in range(BILLS_PER_ROUND):
             price(session, tariff).explanation()
         best = max(best, BILLS_PER_ROUND / (time.process_time() - begin))
-    return {"P6": {"value": round(best), "unit": "bills/s", "target": TARGET, "floor": None, "textbook": None}}
+    return {
+        "P6": {"value": round(best), "unit": "bills/s", "target": TARGET, "floor": None, "textbook": None}
+    }
 
 
 if __name__ == "__main__":

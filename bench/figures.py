@@ -27,6 +27,7 @@ class Run:
     short: bool = False
     database: int | None = None
     answered: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
     stations: int = 0
 
@@ -45,14 +46,14 @@ class Run:
         if server.kind is PRODUCT:
             self.answered += swarm.tally.answered
             self.unanswered += left
-            if swarm.tally.errors:
-                print(f"  CALLERRORs and strays: {dict(swarm.tally.errors.most_common(3))}")
+            self.errors += swarm.tally.errors
         swarm.drop()
         await asyncio.sleep(0.2)
 
     def losses(self) -> list[str]:
         """What is missing in the product's database, one sentence each."""
         unanswered = [f"{self.unanswered} calls were never answered"] if self.unanswered else []
+        unanswered += [f"{count} times: {what}" for what, count in self.errors.most_common(5)]
         return unanswered + verify.losses(servers.environment(PRODUCT)["DATABASE_URL"], self.answered)
 
 
@@ -131,6 +132,7 @@ def p2(run: Run) -> dict[str, Entry]:
         await swarm.boot()
         await swarm.stagger()
         await pace(swarm, 3, rate)
+        await swarm.quiet()
         with window(swarm) as tally:
             await pace(swarm, run.seconds(15, 6), rate)
             await swarm.quiet()

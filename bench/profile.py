@@ -1,8 +1,8 @@
-"""`python -m bench.profile [--seconds 15] [--server product|textbook|floor]`: where a message's time goes.
+"""`python -m bench.profile [--load mix|storm] [--server product|textbook|floor]`: where a message's time goes.
 
-Runs the load of P1 while py-spy samples the threads that hold the interpreter's lock, then prints the
-functions by their own time and by the time below them. The raw stacks go to `$VAR/profile.txt`, one "a;b;c count"
-a line, for a flame graph.
+Runs the load of P1 (or the storm of P4) while py-spy samples the threads that hold the lock of the interpreter,
+then prints the functions by their own time and by the time below them. The raw stacks go to `$VAR/profile.txt`,
+one "a;b;c count" a line, for a flame graph.
 """
 
 import argparse
@@ -14,8 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 from bench import load, servers
-from bench.figures import FEW, Run, on, show
+from bench.figures import FEW, MANY, Run, on, show
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Server
+from bench.swarm import storm
 
 RATE_HZ = 250
 WARMUP_S = 3
@@ -26,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
     kinds = {kind.name: kind for kind in (PRODUCT, TEXTBOOK, FLOOR)}
     parser.add_argument("--server", choices=kinds, default="product")
+    parser.add_argument("--load", choices=["mix", "storm"], default="mix", help="P1's load, or P4's")
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--native", action="store_true", help="C functions too; slows the server much more")
     options = parser.parse_args()
@@ -35,10 +37,10 @@ def main() -> None:
     run = Run(log=var / "bench.log")
     servers.prepare(kind)
     if kind is PRODUCT:
-        run.need_stations(FEW)
+        run.need_stations(MANY)
 
     async def work(server: Server) -> None:
-        swarm = load.swarm_for(server, FEW)
+        swarm = load.swarm_for(server, MANY if options.load == "storm" else FEW)
         await swarm.connect()
         await swarm.boot()
         command = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(server.pid)]
@@ -55,7 +57,10 @@ def main() -> None:
         spy = await asyncio.to_thread(
             subprocess.Popen, command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        show(kind.name, await load.cost(server, swarm, warmup_s=WARMUP_S, seconds=options.seconds))
+        if options.load == "storm":
+            print(f"  all back after {await storm(swarm):.1f} s")
+        else:
+            show(kind.name, await load.cost(server, swarm, warmup_s=WARMUP_S, seconds=options.seconds))
         _, said = await asyncio.to_thread(spy.communicate)
         if spy.returncode:
             raise SystemExit(f"py-spy failed: {said.decode()[-300:]}")

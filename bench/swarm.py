@@ -114,7 +114,9 @@ class Charger:
             tally.errors["unmatched"] += 1
             return
         if kind == 0x34:  # "4": CALLERROR
-            tally.errors[f"{self.story.action} {text[:200].decode()}"] += 1
+            tally.errors[
+                f"{self.story.action} answered {text.partition(b',')[2].partition(b',')[2][:150].decode()}"
+            ] += 1
         else:
             tally.answered[self.story.action] += 1
         tally.latencies_ns.append(time.monotonic_ns() - self.due_ns)
