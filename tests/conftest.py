@@ -65,7 +65,7 @@ def celery_worker_process(process_env: dict[str, str]) -> Iterator[Process]:
     """Run a real Celery worker; the test needs `transaction=True` for the worker to see its rows."""
     process = worker(process_env).start()
     yield process
-    process.stop()
+    process.close()
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +74,7 @@ def live_server_process(process_env: dict[str, str]) -> Iterator[Server]:
     server = Server(process_env)
     server.start()
     yield server
-    server.stop()
+    server.close()
 
 
 @pytest.fixture(scope="module")

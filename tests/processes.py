@@ -38,7 +38,7 @@ class Process:
         self.command = [sys.executable, *arguments]
         self.env = {**os.environ, **env}
         self._is_ready = ready
-        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by stop)
+        self._log = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by close)
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +75,11 @@ class Process:
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(timeout=10)
             self.kill()
+
+    def close(self) -> None:
+        """End it for good; its output is gone."""
+        self.stop()
+        self._log.close()
 
     def output(self) -> str:
         """Give what it has printed since its start."""

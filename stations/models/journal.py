@@ -43,11 +43,8 @@ class ReadingKind(models.Model):
     unit = models.CharField(max_length=16)  # base unit: Wh, W, A, V, Percent, …
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["measurand", "phase", "location", "context", "unit"], name="reading_kind_once"
-            )
-        ]
+        managed = False  # made by migration 0002; belongs to the samples and is never emptied without them
+        db_table = "stations_readingkind"
 
     def __str__(self) -> str:
         return self.measurand

@@ -1,0 +1,50 @@
+"""Stories: a real server process, real sockets, Ada's station in between."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection
+
+from tests.charger import Charger
+from tests.processes import Server
+
+if TYPE_CHECKING:  # this file is read before Django is set up
+    from stations.models import ChargingStation
+
+
+@pytest.fixture(scope="session")
+def server(process_env: dict[str, str]) -> Iterator[Server]:
+    """Give a web server that loses patience with silent chargers after a second."""
+    found = Server(
+        {**process_env, "OCPP_CALL_TIMEOUT_S": "1", "OCPP_SETTLE_S": "0.3", "OCPP_ALLOW_PROFILE_0": "0"}
+    )
+    found.start()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> "ChargingStation":
+    """Give a registered station with two connectors, and Bo's token."""
+    from stations.services import provisioning
+    from tests import factories
+    from tests.stories.story import PASSWORD
+
+    with connection.cursor() as cursor:  # Django empties only the tables that it manages
+        cursor.execute("truncate stations_frame, stations_metersample")
+    factories.token("BO-1")
+    station = factories.station("ADA-1", connectors=2)
+    provisioning.set_password(station, password=PASSWORD)
+    return station
+
+
+@pytest.fixture
+def charger(server: Server, ada: "ChargingStation") -> Callable[..., Charger]:
+    """Give a maker of chargers that play Ada's station."""
+    from tests.stories.story import PASSWORD
+
+    def make(**options: Any) -> Charger:
+        return Charger(f"{server.ws}/ocpp", "ADA-1", **{"password": PASSWORD, "connectors": 2} | options)
+
+    return make
