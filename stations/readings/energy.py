@@ -234,14 +234,17 @@ class EnergyRegister:
         difference = None if start is None or stop < start else stop - start
         if start is not None and stop < start:
             flags["stop_below_start"] = None
-        if difference is not None and "start_mismatch" not in flags and "register_reset" not in flags:
+        if "register_reset" in flags:
+            difference = None
+        if difference is not None and "start_mismatch" not in flags:
             return difference
         rest = stop - sum((run.last for run in runs), ZERO)
+        possible = [wh for wh in (difference,) if wh is not None and wh <= LINKED_WH]
         if ZERO <= rest <= LINKED_WH:
-            return measured + rest
-        if difference is not None and difference <= LINKED_WH:
-            return difference
-        if len(runs) == 1 and runs[0].floor <= stop:
+            possible.append(measured + rest)
+        if possible:
+            return min(possible)  # the register that leaves less unexplained
+        if len(runs) == 1 and runs[0].floor <= stop < runs[0].last:
             flags["stop_below_register"] = None
             return measured + rest
         flags["stop_mismatch"] = None
