@@ -1,1 +1,95 @@
-"""Turns events into rows and nudges."""
+"""Events become names of changed topics for open console pages. Cheap on purpose: some run in a charger's thread.
+
+`station:7` is the station as its page shows it, `frames:7` its message log, which changes far more often.
+"""
+
+from billing.events import CdrIssued, TariffChanged
+from cpo.lib import events, nudge
+from stations.events import (
+    CommandChanged,
+    FramesStored,
+    LocationChanged,
+    OnboardingChanged,
+    ReviewItemChanged,
+    SessionChanged,
+    SessionEnded,
+    SessionStarted,
+    SessionsUpdated,
+    StationChanged,
+    StationConnected,
+    StationDisconnected,
+    StatusesChanged,
+    TokenChanged,
+)
+
+
+@events.subscribe(StationConnected)
+@events.subscribe(StationDisconnected)
+@events.subscribe(StationChanged)
+def station_changed(event: StationConnected | StationDisconnected | StationChanged) -> None:
+    nudge.topics("overview", "stations", f"station:{event.station_id}")
+
+
+@events.subscribe(LocationChanged)
+def location_changed(event: LocationChanged) -> None:
+    nudge.topics("stations")
+
+
+@events.subscribe(StatusesChanged)
+def statuses_changed(event: StatusesChanged) -> None:
+    nudge.topics("overview", "stations", *(f"station:{number}" for number in event.station_ids))
+
+
+@events.subscribe(FramesStored)
+def frames_stored(event: FramesStored) -> None:
+    nudge.topics(*(f"frames:{number}" for number in event.station_ids))
+
+
+@events.subscribe(SessionsUpdated)
+def sessions_updated(event: SessionsUpdated) -> None:
+    nudge.topics(
+        "overview",
+        "sessions",
+        *(f"session:{number}" for number in event.session_ids),
+        *(f"station:{number}" for number in event.station_ids),
+    )
+
+
+@events.subscribe(SessionStarted)
+@events.subscribe(SessionEnded)
+@events.subscribe(SessionChanged)
+def session_changed(event: SessionStarted | SessionEnded | SessionChanged) -> None:
+    nudge.topics("overview", "sessions", f"session:{event.session_id}", f"station:{event.station_id}")
+
+
+@events.subscribe(CommandChanged)
+def command_changed(event: CommandChanged) -> None:
+    nudge.topics("commands", f"station:{event.station_id}")
+
+
+@events.subscribe(TokenChanged)
+def token_changed(event: TokenChanged) -> None:
+    nudge.topics("tokens")
+
+
+@events.subscribe(ReviewItemChanged)
+def review_item_changed(event: ReviewItemChanged) -> None:
+    nudge.topics("overview", "review")
+
+
+@events.subscribe(OnboardingChanged)
+def onboarding_changed(event: OnboardingChanged) -> None:
+    nudge.topics("overview", "onboarding")
+
+
+@events.subscribe(CdrIssued)
+def cdr_issued(event: CdrIssued) -> None:
+    names = ["overview", "cdrs"]
+    if event.session_id is not None:
+        names += ["sessions", f"session:{event.session_id}"]
+    nudge.topics(*names)
+
+
+@events.subscribe(TariffChanged)
+def tariff_changed(event: TariffChanged) -> None:
+    nudge.topics("tariffs")

@@ -1,0 +1,74 @@
+"""The pages of the console and what can be done on them. A GET shows, a POST does."""
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import path
+from django.views.decorators.http import require_http_methods
+
+from cpo.console.guard import View
+from cpo.console.views import (
+    account,
+    cdrs,
+    onboarding,
+    overview,
+    partner_actions,
+    partners,
+    review,
+    sessions,
+    station_actions,
+    stations,
+    tariffs,
+    tokens,
+)
+
+
+def show_or_do(*, get: View, post: View) -> View:
+    """Serve one URL with a page for GET and an action for POST, so that a form that failed keeps its address."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    def view(request: HttpRequest, **kwargs: object) -> HttpResponseBase:
+        return (post if request.method == "POST" else get)(request, **kwargs)
+
+    return view
+
+
+urlpatterns = [
+    path("login/", account.Login.as_view(), name="login"),
+    path("logout/", account.Logout.as_view(), name="logout"),
+    path("", overview.overview, name="overview"),
+    path("review/", review.review, name="review"),
+    path("review/<int:pk>/resolve/", review.resolve, name="review-resolve"),
+    # `new/` stands outside of `stations/`, where every word may be a station's identity.
+    path("new/station/", show_or_do(get=station_actions.new, post=station_actions.add), name="station-new"),
+    path("stations/", stations.stations, name="stations"),
+    path("stations/<str:identity>/", stations.station, name="station"),
+    path(
+        "stations/<str:identity>/edit/",
+        show_or_do(get=station_actions.edit, post=station_actions.change),
+        name="station-edit",
+    ),
+    path("stations/<str:identity>/password/", station_actions.password, name="station-password"),
+    path("stations/<str:identity>/commands/", station_actions.send, name="station-command"),
+    path("commands/<str:uid>/cancel/", station_actions.cancel, name="command-cancel"),
+    path("onboarding/", onboarding.onboarding, name="onboarding"),
+    path("onboarding/<int:pk>/accept/", onboarding.accept, name="onboarding-accept"),
+    path("onboarding/<int:pk>/ignore/", onboarding.ignore, name="onboarding-ignore"),
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/<str:uid>/", sessions.session, name="session"),
+    path("sessions/<str:uid>/curve.json", sessions.curve, name="session-curve"),
+    path("sessions/<str:uid>/close/", sessions.close, name="session-close"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", show_or_do(get=tokens.new, post=tokens.add), name="token-new"),
+    path("tokens/<int:pk>/status/", tokens.set_status, name="token-status"),
+    path("tariffs/", tariffs.tariffs, name="tariffs"),
+    path("tariffs/<int:pk>/", tariffs.tariff, name="tariff"),
+    path("finance/cdrs/", cdrs.cdrs, name="cdrs"),
+    path("finance/cdrs/export/", cdrs.export, name="cdrs-export"),
+    path("finance/cdrs/<int:pk>/", cdrs.cdr, name="cdr"),
+    path("partners/", partners.partners, name="partners"),
+    path("partners/<int:pk>/", partners.partner, name="partner"),
+    path("partners/<int:pk>/<str:action>/", partner_actions.do, name="partner-do"),
+    path(
+        "new/partner/", show_or_do(get=partner_actions.new, post=partner_actions.connect), name="partner-new"
+    ),
+    path("pushes/<int:pk>/retry/", partner_actions.retry, name="push-retry"),
+]

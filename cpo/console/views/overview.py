@@ -1,0 +1,216 @@
+"""The overview: what is on, what is charging, what came in today, and what needs a human."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Aggregate, CharField, Count, F, Q, Sum
+from django.db.models.functions import TruncHour
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from cpo import access
+from cpo.access import Principal
+from cpo.console import words
+from cpo.console.guard import ConsoleRequest, page
+from cpo.console.parts import Part, render, todo
+from cpo.console.templatetags.console import zone_of
+from cpo.lib import clock
+from roaming.models import Push
+from stations.models import Connector
+
+ROWS = 8  # running sessions shown
+WORRIES = 5  # of one kind shown
+HOURS = 24
+
+
+class MostFrequent(Aggregate):
+    """PostgreSQL's mode(): the value that occurs most often."""
+
+    template = "mode() within group (order by %(expressions)s)"
+    output_field = CharField()
+
+
+@dataclass(frozen=True, slots=True)
+class Worry:
+    """Something that needs a human: what it is, what to do, and where."""
+
+    look: words.Look
+    title: str
+    next_step: Any
+    url: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Energy in one hour of today and of the same day a week ago, in Wh; heights in percent of the highest."""
+
+    hour: int
+    today_wh: Decimal
+    before_wh: Decimal
+    today_percent: int
+    before_percent: int
+
+    @property
+    def today_top(self) -> int:
+        return 100 - self.today_percent
+
+    @property
+    def before_top(self) -> int:
+        return 100 - self.before_percent
+
+
+@page()
+def overview(request: ConsoleRequest) -> HttpResponse:
+    """Show the state of the network at this moment."""
+    principal = request.principal
+    parts = {
+        "now": Part("console/_overview_now.html", lambda: _now(principal)),
+        "running": Part("console/_overview_running.html", lambda: _running(principal)),
+        "worries": Part(
+            "console/_overview_worries.html",
+            lambda: {"worries": _worries(principal), "todo": todo(principal)},
+        ),
+    }
+    return render(request, "console/overview.html", parts=parts)
+
+
+def _now(principal: Principal) -> dict[str, Any]:
+    network = access.stations(principal).aggregate(
+        total=Count("pk"),
+        online=Count("pk", filter=Q(is_online=True)),
+        never=Count("pk", filter=Q(epoch=0)),
+        zone=MostFrequent(F("location__time_zone")),
+    )
+    active = access.sessions(principal).active()
+    running = active.aggregate(count=Count("pk"), power_w=Sum("power_w"), energy_wh=Sum("energy_wh"))
+    zone = zone_of(network["zone"])
+    return {"network": network, "running": running, "zone": str(zone), **_today(principal, zone, running)}
+
+
+def _today(principal: Principal, zone: ZoneInfo, running: dict[str, Any]) -> dict[str, Any]:
+    """Sum today's CDRs by hour and currency, with the same day of last week beside it; both by the index on the end."""
+    local = clock.now().astimezone(zone)
+    today = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    before = today - timedelta(days=7)
+    spans = Q(ended_at__gte=today) | Q(ended_at__gte=before, ended_at__lt=before + timedelta(days=1))
+    rows = (
+        access.cdrs(principal)
+        .filter(spans)
+        .annotate(hour=TruncHour("ended_at", tzinfo=zone))
+        .values("hour", "currency")
+        .annotate(energy_wh=Sum("energy_wh"), net=Sum("total_before_taxes"), count=Count("pk"))
+        .order_by()
+    )
+    energy: dict[bool, dict[int, Decimal]] = {True: defaultdict(Decimal), False: defaultdict(Decimal)}
+    revenue: dict[str, Decimal] = defaultdict(Decimal)
+    count = 0
+    for row in rows:
+        is_today = row["hour"] >= today
+        energy[is_today][row["hour"].astimezone(zone).hour] += row["energy_wh"]
+        if is_today:
+            revenue[row["currency"]] += row["net"]
+            count += row["count"]
+    billed_wh = sum(energy[True].values(), Decimal(0))
+    return {
+        "energy_today_wh": billed_wh + (running["energy_wh"] or 0),
+        "energy_before_wh": sum(energy[False].values(), Decimal(0)),
+        "revenue": sorted(revenue.items()),
+        "cdr_count": count,
+        "bars": _bars(energy[True], energy[False]),
+        "hour_now": local.hour,
+    }
+
+
+def _bars(today: dict[int, Decimal], before: dict[int, Decimal]) -> list[Bar]:
+    highest = max([*today.values(), *before.values(), Decimal(0)]) or Decimal(1)
+    return [
+        Bar(
+            hour,
+            today.get(hour, Decimal(0)),
+            before.get(hour, Decimal(0)),
+            round(100 * today.get(hour, Decimal(0)) / highest),
+            round(100 * before.get(hour, Decimal(0)) / highest),
+        )
+        for hour in range(HOURS)
+    ]
+
+
+def _running(principal: Principal) -> dict[str, Any]:
+    newest = access.sessions(principal).active().select_related("station__location", "evse")
+    return {"sessions": list(newest.order_by("-started_at")[:ROWS])}
+
+
+def _worries(principal: Principal) -> list[Worry]:
+    """Everything that waits for a human, the worst first."""
+    return [*_faulted(principal), *_offline(principal), *_review(principal), *_refused_pushes(principal)]
+
+
+def _faulted(principal: Principal) -> list[Worry]:
+    faulted = Connector.objects.filter(status="Faulted", evse__station__in=access.stations(principal))
+    return [
+        Worry(
+            words.CONNECTOR["Faulted"],
+            _("%(station)s, connector %(number)d: %(error)s")
+            % {
+                "station": connector.evse.station.identity,
+                "number": connector.evse.number,
+                "error": connector.error_code or _("fault without a code"),
+            },
+            words.CONNECTOR["Faulted"].next_step,
+            reverse("station", args=[connector.evse.station.identity]),
+            connector.status_at,
+        )
+        for connector in faulted.select_related("evse__station").order_by("-status_at")[:WORRIES]
+    ]
+
+
+def _offline(principal: Principal) -> list[Worry]:
+    lost = access.stations(principal).filter(is_online=False, epoch__gt=0).select_related("location")
+    return [
+        Worry(
+            words.OFFLINE,
+            _("%(station)s is offline") % {"station": station.identity},
+            _("Open it: the verdict says why and what to do."),
+            reverse("station", args=[station.identity]),
+            station.online_changed_at,
+        )
+        for station in lost.order_by("-online_changed_at")[:WORRIES]
+    ]
+
+
+def _review(principal: Principal) -> list[Worry]:
+    items = access.review_items(principal).filter(resolved_at=None).order_by("-raised_at")[:WORRIES]
+    return [
+        Worry(
+            words.Look("alert-triangle", "warn", item.get_kind_display()),
+            item.summary,
+            words.REVIEW.get(item.kind, ""),
+            reverse("review") + f"#item-{item.pk}",
+            item.raised_at,
+        )
+        for item in items
+    ]
+
+
+def _refused_pushes(principal: Principal) -> list[Worry]:
+    if not access.may(principal, "partner.view"):
+        return []
+    stuck = Push.objects.filter(connection__in=access.partners(principal))
+    stuck = stuck.filter(Q(state=Push.State.DEAD) | Q(state=Push.State.FAILED, tries__gte=3))
+    counted = stuck.values("connection_id", "connection__name").annotate(count=Count("pk")).order_by("-count")
+    return [
+        Worry(
+            words.PUSH["dead"],
+            _("%(count)d objects did not reach %(partner)s")
+            % {"count": row["count"], "partner": row["connection__name"]},
+            _("Read the error in the push queue, agree with the partner, press Retry."),
+            reverse("partner", args=[row["connection_id"]]) + "?tab=queue",
+        )
+        for row in counted[:WORRIES]
+    ]

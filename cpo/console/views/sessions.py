@@ -1,0 +1,254 @@
+"""Charging sessions: the list, one session with chart and timeline, its closing by hand."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+
+from cpo import access
+from cpo.console import words
+from cpo.console.forms import CloseForm
+from cpo.console.guard import ConsoleRequest, act, page
+from cpo.console.paging import page as page_of
+from cpo.console.parts import Part, render
+from cpo.lib import clock
+from roaming.models import Push
+from stations import ports
+from stations.models import ChargingSession, Command, StatusChange
+from stations.services import metering
+from stations.services import sessions as session_service
+from stations.services.errors import NotOpen
+
+POINTS = 4000  # of a chart; of a longer session every n-th is drawn
+READINGS = 200  # rows of the table, the newest
+AROUND = timedelta(minutes=2)  # what happened this shortly before or after belongs to the timeline
+
+
+@page()
+def sessions(request: ConsoleRequest) -> HttpResponse:
+    """List sessions, the newest first."""
+    return render(
+        request,
+        "console/sessions.html",
+        parts={"rows": Part("console/_sessions.html", lambda: _rows(request))},
+        filters=request.GET,
+    )
+
+
+def _rows(request: ConsoleRequest) -> dict[str, Any]:
+    found = _filtered(access.sessions(request.principal), request.GET.dict(), request)
+    found = found.select_related("station__location", "evse", "token", "cdr")
+    return {
+        "sessions": page_of(found, by=("id",), after=request.GET.get("after", "")),
+        "filters": request.GET,
+    }
+
+
+def _filtered(
+    rows: QuerySet[ChargingSession], query: dict[str, str], request: ConsoleRequest
+) -> QuerySet[ChargingSession]:
+    match query.get("state"):
+        case "active":
+            rows = rows.filter(status=ChargingSession.Status.ACTIVE)
+        case "ended":
+            rows = rows.filter(status=ChargingSession.Status.ENDED)
+        case "review":
+            rows = rows.filter(needs_review=True)
+        case "unbilled":
+            rows = rows.filter(status=ChargingSession.Status.ENDED, cdr=None)
+    text = query.get("q", "").strip()
+    if text:
+        stations = access.stations(request.principal).filter(
+            Q(identity__icontains=text) | Q(name__icontains=text)
+        )
+        spellings = {text, text.upper(), text.lower()}
+        rows = rows.filter(
+            Q(station__in=list(stations.values_list("pk", flat=True)[:500]))
+            | Q(id_token__in=spellings)
+            | Q(transaction_id=text)
+            | Q(uid=text)
+        )
+    return rows
+
+
+def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
+    rows = access.sessions(request.principal).select_related("station__location", "evse", "token", "cdr")
+    found: ChargingSession = get_object_or_404(rows, uid=uid)
+    return found
+
+
+@page()
+def session(request: ConsoleRequest, uid: str) -> HttpResponse:
+    """Show one session: what it is, what it costs, how its power ran, what happened when."""
+    found = _find(request, uid)
+    zone = found.station.location.time_zone if found.station.location else "UTC"
+    cdr = getattr(found, "cdr", None)
+    return render(
+        request,
+        "console/session.html",
+        parts={
+            "facts": Part(
+                "console/_session_facts.html", lambda: {"seconds": _seconds(found), "flags": _flags(found)}
+            ),
+            "cost": Part(
+                "console/_session_cost.html", lambda: {"cost": None if cdr else ports.running_cost(found)}
+            ),
+            "timeline": Part("console/_session_timeline.html", lambda: {"timeline": _timeline(found)}),
+            "readings": Part("console/_session_readings.html", lambda: {"readings": _readings(found)}),
+        },
+        session=found,
+        station=found.station,
+        cdr=cdr,
+        zone=zone,
+    )
+
+
+def _seconds(found: ChargingSession) -> int:
+    return int(((found.ended_at or clock.now()) - found.started_at).total_seconds())
+
+
+def _flags(found: ChargingSession) -> list[tuple[str, Any]]:
+    return [(word, words.FLAG.get(word.partition(":")[0], "")) for word in found.flags]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A row of the table: time, W, Wh since the start, percent."""
+
+    at: datetime
+    power_w: Decimal | None
+    energy_wh: Decimal | None
+    soc_percent: Decimal | None
+
+
+def _readings(found: ChargingSession) -> list[Reading]:
+    return [Reading(*point) for point in metering.power_curve(found)][-READINGS:][::-1]
+
+
+@page()
+def curve(request: ConsoleRequest, uid: str) -> JsonResponse:
+    """Give the chart's columns: times in Unix seconds, power in kW, energy in kWh, state of charge in percent."""
+    found = _find(request, uid)
+    points = metering.power_curve(found)
+    points = points[:: max(1, len(points) // POINTS)]
+    return JsonResponse(
+        {
+            "zone": found.station.location.time_zone if found.station.location else "UTC",
+            "at": [at.timestamp() for at, *_ in points],
+            "power_kw": [_kilo(power_w) for _, power_w, _, _ in points],
+            "energy_kwh": [_kilo(energy_wh) for _, _, energy_wh, _ in points],
+            "soc_percent": [_number(soc) for _, _, _, soc in points],
+        }
+    )
+
+
+def _kilo(value: Decimal | None) -> float | None:
+    return None if value is None else float(value / 1000)
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened in a session."""
+
+    at: datetime
+    icon: str
+    tone: str
+    title: Any
+    detail: Any = ""
+    url: str = ""
+
+
+def _timeline(found: ChargingSession) -> list[Moment]:
+    """Put together what happened, from the rows of its parts, in the order of time."""
+    since, until = found.started_at - AROUND, (found.ended_at or clock.now()) + AROUND
+    moments = [*_own_moments(found), *_statuses(found, since, until), *_commands(found, since, until)]
+    cdr = getattr(found, "cdr", None)
+    if cdr is not None:
+        moments.append(Moment(cdr.created_at, "receipt", "ok", _("CDR issued"), cdr.uid))
+        moments += _pushes(cdr.pk)
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _own_moments(found: ChargingSession) -> list[Moment]:
+    started = Moment(
+        found.started_at,
+        "player-play",
+        "live",
+        _("Session started"),
+        _("token %(token)s: %(status)s") % {"token": found.id_token, "status": found.authorization_status},
+    )
+    if found.ended_at is None:
+        return [started]
+    reason = found.stop_reason or _("no reason given")
+    return [started, Moment(found.ended_at, "player-stop", "idle", _("Session ended"), reason)]
+
+
+def _statuses(found: ChargingSession, since: datetime, until: datetime) -> list[Moment]:
+    changes = StatusChange.objects.filter(evse_id=found.evse_id, at__range=(since, until)).order_by("at")[:40]
+    moments = []
+    for change in changes:
+        look = words.CONNECTOR.get(change.status, words.CONNECTOR["Unknown"])
+        detail = "" if change.error_code in ("", "NoError") else change.error_code
+        moments.append(Moment(change.at, look.icon, look.tone, look.word, detail))
+    return moments
+
+
+def _commands(found: ChargingSession, since: datetime, until: datetime) -> list[Moment]:
+    sent = Command.objects.filter(station_id=found.station_id, created_at__range=(since, until)).order_by(
+        "-id"
+    )[:20]
+    return [
+        Moment(
+            command.created_at,
+            "send",
+            "info",
+            command.action,
+            _("by %(who)s: %(word)s")
+            % {
+                "who": command.requested_by or _("the system"),
+                "word": words.of_command(command.status, command.result).word,
+            },
+        )
+        for command in sent
+    ]
+
+
+def _pushes(cdr_id: int) -> list[Moment]:
+    acked = (
+        Push.objects.filter(module="cdrs", object_id=cdr_id)
+        .exclude(acked_at=None)
+        .select_related("connection")
+    )
+    return [
+        Moment(push.acked_at, "share", "ok", _("CDR delivered"), push.connection.name)
+        for push in acked
+        if push.acked_at
+    ]
+
+
+@act("session.close")
+def close(request: ConsoleRequest, uid: str) -> HttpResponse:
+    """End a session whose charger never will, with its last good reading."""
+    found = _find(request, uid)
+    request.audit_object = ("session", uid)
+    form = CloseForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say why it is closed: the reason stands in the record."))
+        return redirect("session", uid=uid)
+    request.audit_facts = {"reason": form.cleaned_data["reason"], "energy_wh": str(found.energy_wh)}
+    try:
+        session_service.close(found, reason=form.cleaned_data["reason"], by=request.principal.name)
+        messages.success(request, _("The session is closed with its last reading; its CDR follows."))
+    except NotOpen as error:
+        messages.error(request, str(error))
+    return redirect("session", uid=uid)

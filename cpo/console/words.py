@@ -1,0 +1,251 @@
+"""How a state looks: icon, colour, word, and what to do next. One table for the whole console.
+
+Colour is never the only sign: each look has an icon of its own shape and a word.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`tone` is a colour class of console.css: ok, live, info, warn, bad, idle."""
+
+    icon: str
+    tone: str
+    word: Text
+    next_step: Text = ""
+
+
+CONNECTOR = {
+    "Available": Look("circle-check", "ok", _("Available"), _("Ready for the next driver.")),
+    "Preparing": Look(
+        "plug", "info", _("Preparing"), _("A cable or a card is there; the other one is awaited.")
+    ),
+    "Charging": Look("bolt", "live", _("Charging"), _("Energy flows; see the live session.")),
+    "SuspendedEV": Look(
+        "player-pause", "info", _("Paused by car"), _("The car takes no energy, often because it is full.")
+    ),
+    "SuspendedEVSE": Look(
+        "hand-stop",
+        "warn",
+        _("Paused by station"),
+        _("The station offers no energy: look for a limit or a load profile."),
+    ),
+    "Finishing": Look("plug-connected", "info", _("Finishing"), _("The driver has yet to unplug.")),
+    "Reserved": Look("lock", "info", _("Reserved"), _("Held for one driver.")),
+    "Unavailable": Look(
+        "ban", "idle", _("Out of service"), _("Send ChangeAvailability, type Operative, to open it again.")
+    ),
+    "Faulted": Look(
+        "alert-triangle",
+        "bad",
+        _("Faulted"),
+        _("Read the error code, then try a soft Reset; else send a technician."),
+    ),
+    "Occupied": Look("car", "info", _("Occupied"), _("In use.")),
+    "Unknown": Look(
+        "help-circle", "idle", _("Unknown"), _("No status yet: send TriggerMessage, StatusNotification.")
+    ),
+}
+
+ONLINE = Look("wifi", "ok", _("Online"))
+OFFLINE = Look("wifi-off", "bad", _("Offline"), _("Open the station: its verdict says why and what to do."))
+NEVER = Look(
+    "plug-off", "idle", _("Never connected"), _("Enter the connection card's values in the charger.")
+)
+
+SESSION = {
+    "active": Look("bolt", "live", _("Charging")),
+    "ended": Look("circle-check", "idle", _("Ended")),
+}
+NEEDS_REVIEW = Look("alert-triangle", "warn", _("Review"), _("Something in it makes no sense yet: open it."))
+
+COMMAND = {
+    "queued": Look("hourglass", "info", _("Waiting"), _("Waits for the station, or for the call before it.")),
+    "sent": Look("send", "info", _("Sent"), _("On the wire; the station has not answered yet.")),
+    "answered": Look("circle-check", "ok", _("Answered")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("The station answered with an error: read its code.")),
+    "timed_out": Look(
+        "clock",
+        "warn",
+        _("No answer"),
+        _("Sent but not answered in time; check the station, then try again."),
+    ),
+    "expired": Look(
+        "clock",
+        "idle",
+        _("Expired"),
+        _("The station was not there in time; send it again once it is online."),
+    ),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+}
+
+# A charger's own answer: these words of OCPP mean that it will not do it.
+REFUSALS = frozenset(
+    {
+        "Rejected",
+        "Failed",
+        "Faulted",
+        "Occupied",
+        "Unavailable",
+        "UnlockFailed",
+        "NotSupported",
+        "NotImplemented",
+    }
+    | {"UnknownMessageId", "UnknownVendorId", "UnknownVendor"}
+)
+
+TOKEN = {
+    "Accepted": Look("circle-check", "ok", _("Accepted")),
+    "Blocked": Look("ban", "bad", _("Blocked"), _("Refused at every station until it is unblocked.")),
+    "Expired": Look("clock", "warn", _("Expired"), _("Set a later expiry to let it charge again.")),
+    "Invalid": Look("circle-x", "idle", _("Invalid"), _("Refused at every station.")),
+}
+
+PUSH = {
+    "due": Look("hourglass", "info", _("To be sent"), _("Goes out with the next run.")),
+    "sent": Look("send", "info", _("Being sent"), _("The partner has not answered yet.")),
+    "acked": Look("circle-check", "ok", _("Delivered")),
+    "failed": Look("refresh", "warn", _("Retrying"), _("The last try failed; the next one comes by itself.")),
+    "dead": Look(
+        "circle-x",
+        "bad",
+        _("Refused"),
+        _("The partner says no: read the error, agree with him, press Retry."),
+    ),
+}
+
+PARTNER = {
+    "invited": Look(
+        "hourglass", "info", _("Invited"), _("The partner has token A: wait for him to register.")
+    ),
+    "prepared": Look(
+        "hourglass", "info", _("Prepared"), _("Press Register to exchange tokens with the partner.")
+    ),
+    "registered": Look("circle-check", "ok", _("Registered")),
+    "ended": Look("circle-x", "idle", _("Ended"), _("Register again to resume.")),
+}
+PARTNER_PAUSED = Look("player-pause", "warn", _("Paused"), _("Nothing is sent until somebody resumes it."))
+PARTNER_SUSPENDED = Look(
+    "lock", "bad", _("Token refused"), _("The partner refuses our token: exchange new credentials.")
+)
+PARTNER_FAILING = Look(
+    "refresh", "warn", _("Failing"), _("The last requests failed; the next try comes by itself.")
+)
+
+# What to do next about a review item, by its kind.
+REVIEW = {
+    "unmatched_stop": _(
+        "Compare with the sessions of this connector. If one is still open, close it; else note it and resolve."
+    ),
+    "unauthorised_energy": _(
+        "Energy was taken without a right to it. Check the station's offline settings, decide who pays, then resolve."
+    ),
+    "odd_readings": _(
+        "Look at the readings of the session. If the CDR is right as it stands, resolve; else credit it."
+    ),
+    "stale_session": _(
+        "If the car has left, close the session with its last reading. Else trigger MeterValues."
+    ),
+    "bad_frame": _(
+        "Read the frame in the station's messages. If it repeats, ask the vendor for a firmware fix."
+    ),
+    "billing_failed": _("Give the connector a tariff that fits, then the next sweep bills the session."),
+    "partner_refused": _(
+        "Read the partner's answer in his push queue, correct the object, then press Retry."
+    ),
+}
+
+# A refused handshake, by its reason.
+REJECTION = {
+    "unknown_identity": _(
+        "Nobody registered this identity: accept it above, or correct the identity in the charger."
+    ),
+    "bad_identity": _("The last part of the URL cannot be an identity: correct the URL in the charger."),
+    "no_auth": _("The charger sent no password: enter it in the charger (security profile 1)."),
+    "bad_auth_header": _("The Authorization header is malformed: update the charger's firmware."),
+    "username_mismatch": _("User name and identity differ: both must be the station's identity."),
+    "bad_password": _("Wrong password: set a new one on the station's page and enter it in the charger."),
+    "profile": _("The connection does not fit the station's security profile: change one of the two."),
+    "subprotocol": _("No common OCPP version: set the charger to OCPP 1.6J."),
+    "rate_limited": _("Too many wrong attempts: they are refused for a minute."),
+    "registration_rejected": _("The station is registered as Rejected: edit it to let it in."),
+}
+
+# Why a session is flagged.
+FLAG = {
+    "unauthorised": _("The token was not accepted, and yet a session was started."),
+    "energy_estimated": _("An operator closed it: the energy is taken from the last good reading."),
+    "register_reset": _("The meter register jumped back; the energy is the sum of its parts."),
+    "stop_below_start": _("The stop reading is below the start reading."),
+    "stop_below_register": _("The stop reading is below the last reading before it."),
+    "no_readings": _("No usable reading came; the energy may be wrong."),
+    "matched_stop": _(
+        "The stop had no known transaction id; it was matched by connector, token and register."
+    ),
+    "stop_before_start": _("The station dated the stop before the start; the last reading's time was taken."),
+    "time_corrected": _("The station's clock was wrong; our own time was taken."),
+}
+
+# Who ended a connection.
+CLOSED_BY = {
+    "peer": _("by the station"),
+    "us": _("by us"),
+    "takeover": _("a newer connection of the same station took over"),
+    "restart": _("our server ended"),
+}
+
+# OCPI connector standards as people call them.
+PLUGS = {
+    "IEC_62196_T1": "Type 1",
+    "IEC_62196_T1_COMBO": "CCS1",
+    "IEC_62196_T2": "Type 2",
+    "IEC_62196_T2_COMBO": "CCS2",
+    "CHADEMO": "CHAdeMO",
+    "DOMESTIC_F": "Schuko",
+    "MCS": "MCS",
+    "NACS": "NACS",
+    "TESLA_S": "Tesla",
+}
+
+# WebSocket close codes in words (RFC 6455 section 7.4.1).
+CLOSE_CODE = {
+    1000: _("closed normally"),
+    1001: _("went away"),
+    1002: _("protocol error"),
+    1005: _("closed without a code"),
+    1006: _("line lost without a goodbye: power, router or mobile network"),
+    1007: _("sent data that is not valid text"),
+    1008: _("broke a rule"),
+    1009: _("sent a message that is too long"),
+    1011: _("our server failed"),
+    1012: _("our server restarted"),
+}
+
+
+def of_station(*, is_online: bool, ever_connected: bool) -> Look:
+    """Say how a station's connection looks."""
+    if is_online:
+        return ONLINE
+    return OFFLINE if ever_connected else NEVER
+
+
+def of_command(status: str, result: object) -> Look:
+    """Say how a command looks; the charger's own word counts once it has answered."""
+    if status == "answered" and isinstance(result, dict):
+        word = str(result.get("status") or result.get("unlockStatus") or "")
+        if word in REFUSALS:
+            return Look(
+                "hand-stop",
+                "warn",
+                word,
+                _("The station said no: this is its answer, not a failure of ours."),
+            )
+        if word:
+            return Look("circle-check", "ok", word)
+    return COMMAND.get(status, Look("help-circle", "idle", status))
