@@ -16,7 +16,7 @@ from .engine import DEFAULT, Policy, price
 from .errors import CannotPrice, InvalidTariff, InvalidUsage
 from .model import Tariff
 from .periods import ReservationOutcome, Usage, zone_of
-from .shapes import shape_of, version_of_tariff
+from .shapes import version_of_tariff
 from .tax import Price, rounded
 from .wire import Node
 
@@ -150,7 +150,5 @@ def _matched(
 
 
 def _embedded(cdr: Mapping[str, object], version: str | None) -> list[Tariff]:
-    if version:
-        shape_of(version)
     tariffs = Node(cdr, InvalidUsage).get("tariffs")
     return [_read_tariff(item.members(), version) for item in tariffs.items()] if tariffs else []

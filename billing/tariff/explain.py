@@ -68,17 +68,17 @@ def why(rule: Rule) -> str:
 
 def why_not(rules: Sequence[Rule], moment: Moment) -> str:
     """Say which restriction keeps each of these components from applying."""
-    parts = []
-    for rule in rules:
-        for position, (test, limit, words) in enumerate(rule.checks):
-            if not test(moment, limit):
-                part = rule.texts.get(position)
-                if part is None:
-                    part = f"elements[{rule.element_index}] applies only {words}"
-                    rule.texts[position] = part
-                parts.append(part)
-                break
-    return "; ".join(parts)
+    return "; ".join([_failure(rule, moment) for rule in rules])
+
+
+def _failure(rule: Rule, moment: Moment) -> str:
+    """Name the first restriction that does not match; there is one, or the rule would have been taken."""
+    position = [test(moment, limit) for test, limit, _ in rule.checks].index(False)
+    text = rule.texts.get(position)
+    if text is None:
+        text = f"elements[{rule.element_index}] applies only {rule.checks[position].words}"
+        rule.texts[position] = text
+    return text
 
 
 def line_record(line: BillLine) -> dict[str, object]:

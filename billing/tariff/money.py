@@ -65,11 +65,6 @@ def before_tax(gross: Decimal, percentage: Decimal) -> Decimal:
     return EXACT.divide(gross * _HUNDRED, _HUNDRED + percentage)
 
 
-def tax_on(net: Decimal, percentage: Decimal) -> Decimal:
-    """Return the tax to add to an amount without it."""
-    return net * percentage / _HUNDRED
-
-
 def share(whole: Decimal, part: Decimal, total: Decimal) -> Decimal:
     """Return whole x part / total at line precision."""
     return EXACT.quantize(EXACT.divide(whole * part, total), LINE)

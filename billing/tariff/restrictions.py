@@ -92,10 +92,6 @@ class Rule:
                 return False
         return True
 
-    def failure(self, moment: Moment) -> Check | None:
-        """Return the first restriction that does not match."""
-        return next((check for check in self.checks if not check.test(moment, check.limit)), None)
-
 
 class Cuts(NamedTuple):
     """Where a restriction can flip within a period."""

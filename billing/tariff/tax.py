@@ -118,7 +118,9 @@ def total(prices: Sequence[Price]) -> Price:
             key = (each.name, each.percentage)
             taxes[key] = taxes.get(key, ZERO) + each.amount
     return Price(
-        before, after, tuple([TaxAmount(name, rate, amount) for (name, rate), amount in taxes.items()])
+        before,
+        after,
+        tuple([TaxAmount(*key, amount) for key, amount in taxes.items() if amount or key[1] == 0]),
     )
 
 
