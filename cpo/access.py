@@ -144,7 +144,7 @@ def may(principal: Principal, action: str) -> bool:
 
 def command_action(action: str, payload: Any) -> str:
     """Name the permission that an OCPP command needs: 'command.safe' or 'command.dangerous'."""
-    soft = action == "Reset" and isinstance(payload, dict) and payload.get("type") in SOFT_RESETS
+    soft = action == "Reset" and isinstance(payload, dict) and str(payload.get("type")) in SOFT_RESETS
     return "command.safe" if soft or action in SAFE_COMMANDS else "command.dangerous"
 
 

@@ -13,11 +13,6 @@ def _no_failures_counted() -> None:
     cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _api_alone(settings: Any) -> None:
-    settings.ROOT_URLCONF = "tests.cpo.api.urls_alone"
-
-
 @pytest.fixture
 def client_of(db: None) -> Callable[..., Any]:
     """Make a client with a role and a scope."""

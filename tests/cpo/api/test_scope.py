@@ -1,0 +1,118 @@
+"""What is another operator's does not exist: every route with every object of theirs (design: W10-W13).
+
+The cases are made from the URL patterns; a new route without its line in `THEIRS` fails.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.services import cdrs
+from cpo.lib import clock
+from roaming import registration
+from stations.models import Command, OnboardingStation
+from stations.services import review
+from tests import factories
+from tests.cpo.api.routes import ROUTES
+
+pytestmark = pytest.mark.django_db
+
+NETWORK_WIDE = {"partner", "onboarding", "audit"}  # 403: these belong to no operator
+REFUSED_CHANGES = {"operator": {"token"}, "location": {"token", "tariff"}}  # 403 before anything is looked up
+
+
+@pytest.fixture
+def theirs():
+    """One object of each kind of another operator, by the name of its place in a path."""
+    site = factories.location(factories.operator(party_id="TWO"))
+    charger = factories.station("TWO-1", location=site, is_online=True, ocpp_version="1.6")
+    tariff = factories.tariff(at=site, uid="TWO-T", party_id="TWO")
+    token = factories.token("TWO-ID")
+    session = factories.session(charger, ended=True, token=token)
+    now = clock.now()
+    command = Command.objects.create(
+        station=charger, action="Reset", created_at=now, expires_at=now + timedelta(hours=1)
+    )
+    OnboardingStation.objects.create(identity="NEW-1", remote_address="192.0.2.1", first_at=now, last_at=now)
+    return {
+        "location": site.uid,
+        "station": charger.identity,
+        "command": command.uid,
+        "session": session.uid,
+        "token": token.uid,
+        "tariff": tariff.uid,
+        "assignment": tariff.assignments.get().pk,
+        "cdr": cdrs.issue(session).uid,
+        "item": review.raise_item("odd_readings", key="two", summary="odd", station=charger).pk,
+        "partner": registration.issue_token_a("Bo's roaming")[0].pk,
+        "onboarding": "NEW-1",
+    }
+
+
+@pytest.fixture
+def limited(client_of, theirs):
+    """Give a client limited to the first operator, who has a site and nothing more."""
+    factories.operator()
+    site = factories.location(factories.operator())
+    return {
+        "operator": client_of("admin", operators=[site.operator]),
+        "location": client_of("admin", locations=[site]),
+    }
+
+
+@pytest.mark.parametrize("limit", ["operator", "location"])
+@pytest.mark.parametrize(("method", "path", "name"), [route for route in ROUTES if "{" in route[1]])
+def test_an_object_of_another_operator_is_not_found(limited, theirs, method, path, name, limit):
+    kind = name.split("-")[0] if name != "review-item-resolve" else "item"
+    words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"]}
+    url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
+    body = {"action": "Reset", "payload": {"type": "Soft"}} if name == "station-commands" else {}
+
+    answer = limited[limit](method, url, body)
+
+    refused = kind in NETWORK_WIDE or (method != "GET" and kind in REFUSED_CHANGES[limit])
+    assert answer.status_code == (403 if refused else 404), answer.content
+
+
+@pytest.mark.parametrize("limit", ["operator", "location"])
+@pytest.mark.parametrize(("method", "path", "name"), [r for r in ROUTES if r[0] == "GET" and "{" not in r[1]])
+def test_a_list_shows_nothing_of_another_operator(limited, theirs, method, path, name, limit):
+    answer = limited[limit](method, path)
+
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    assert answer.status_code == (403 if name.split("-")[0].rstrip("s") in NETWORK_WIDE else 200)
+    assert b"TWO" not in content
+
+
+def test_the_same_objects_are_seen_by_who_is_limited_to_them(client_of, theirs):
+    two = client_of("admin", operators=[factories.operator(party_id="TWO")])
+
+    for path in ("stations/TWO-1/", f"sessions/{theirs['session']}/", f"cdrs/{theirs['cdr']}/", "tariffs/TWO-T/"):
+        assert two("GET", path).status_code == 200, path
+    assert [row["uid"] for row in two.get("tokens/")["results"]] == ["TWO-ID"]
+
+
+def test_a_station_of_another_operator_cannot_be_taken_over(limited, theirs):
+    answer = limited["operator"]("POST", "stations/", {"id": "TWO-1", "password": "a-password-of-mine"})
+
+    assert answer.status_code == 409
+
+
+def test_a_station_cannot_be_moved_to_a_site_of_another_operator(limited, theirs):
+    answer = limited["operator"]("POST", "stations/", {"id": "ONE-1", "location": theirs["location"]})
+
+    assert answer.status_code == 400
+
+
+def test_a_limited_token_cannot_make_a_station_without_a_place(limited):
+    assert limited["operator"]("POST", "stations/", {"id": "ONE-1"}).status_code == 400
+
+
+def test_a_tariff_cannot_be_saved_for_another_operator(limited):
+    tariff = factories.tariff_data(party_id="TWO")
+
+    assert limited["operator"]("POST", "tariffs/", tariff).status_code == 400
+
+
+def test_a_location_of_another_operator_cannot_be_changed(limited, theirs):
+    assert limited["operator"]("POST", "locations/", {"id": theirs["location"], "name": "mine"}).status_code == 409
