@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench import databases, servers
-from bench.figures import FIGURES, NEEDS_PRODUCT, NEEDS_TEXTBOOK, Entry, Run
+from bench.figures import EMPTIES_PRODUCT, FIGURES, NEEDS_PRODUCT, NEEDS_TEXTBOOK, Entry, Run
 from bench.servers import PRODUCT, TEXTBOOK, Unavailable
 
 LOWER_IS_BETTER = {"µs", "ms", "KiB", "MiB", "s", "attempts", "messages", "x growth"}
@@ -49,6 +49,8 @@ def measure(run: Run, wanted: list[str]) -> dict[str, Entry]:
     table: dict[str, Entry] = {}
     prepared: set[str] = set()
     for name in wanted:
+        if name in EMPTIES_PRODUCT:
+            table |= compare(run)
         print(f"{name}: {FIGURES[name].__doc__}", flush=True)
         try:
             for kind, needed in ((TEXTBOOK, NEEDS_TEXTBOOK), (PRODUCT, NEEDS_PRODUCT)):
@@ -58,19 +60,19 @@ def measure(run: Run, wanted: list[str]) -> dict[str, Entry]:
             table |= FIGURES[name](run)
         except Unavailable as reason:
             print(f"  not measured: {reason}", flush=True)
-    if run.answered:
-        losses = run.losses()
-        for sentence in losses:
-            print(f"LOST OR DOUBLED: {sentence}")
-        table["lost"] = {
-            "value": len(losses),
-            "unit": "messages",
-            "target": 0,
-            "floor": None,
-            "textbook": None,
-        }
-        print(f"{run.answered.total()} answers of the product compared with its rows: {len(losses)} gaps")
-    return table
+    return table | compare(run)
+
+
+def compare(run: Run) -> dict[str, Entry]:
+    """What the product answered so far against its rows; nothing if it was not asked or was compared already."""
+    if not run.answered:
+        return {}
+    losses = run.losses()
+    for sentence in losses:
+        print(f"LOST OR DOUBLED: {sentence}")
+    print(f"{run.answered.total()} answers of the product compared with its rows: {len(losses)} gaps")
+    run.answered.clear()
+    return {"lost": {"value": len(losses), "unit": "messages", "target": 0, "floor": None, "textbook": None}}
 
 
 def print_table(table: dict[str, Entry]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import uvloop
 
-from bench import load, proc, servers, verify
+from bench import bench_cdrs, bench_tariff, load, proc, servers, verify
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Kind, Server, Unavailable, serving
 from bench.swarm import Charger, Swarm, pace, percentile_ms, storm, window
 
@@ -268,16 +268,18 @@ def p5(run: Run) -> dict[str, Entry]:
     return {"P5": entry(p99_ms, "ms", 50)}
 
 
-# --- P6
+# --- P6, P7: each has a file of its own
 
 
 def p6(run: Run) -> dict[str, Entry]:
     """Bills a second from the tariff engine on one core."""
-    try:
-        from bench import bench_tariff
-    except ImportError as error:
-        raise Unavailable(str(error)) from error
-    return {"P6": entry(float(bench_tariff.measure()), "bills/s", 3000)}
+    return bench_tariff.measure()
+
+
+def p7(run: Run) -> dict[str, Entry]:
+    """CDRs a second from ended sessions by one Celery worker. Starts with an empty database."""
+    run.stations = 0
+    return bench_cdrs.measure(short=run.short, log=run.log)
 
 
 FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
@@ -287,6 +289,9 @@ FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
     "P4": p4,
     "P5": p5,
     "P6": p6,
+    "P7": p7,
 }
+EMPTIES_PRODUCT = {"P7"}  # rows are compared with answers before such a figure
+
 NEEDS_PRODUCT = {"P1", "P2", "P3", "P4", "P5"}
 NEEDS_TEXTBOOK = {"P1", "P3"}
