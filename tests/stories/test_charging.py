@@ -190,8 +190,7 @@ async def test_what_a_charger_queued_offline_arrives_with_its_own_times(charger:
         await asyncio.sleep(0.3)
         await station.come_up()
         await visit
-
-    session = await eventually(lambda: ChargingSession.objects.filter(status="ended").first())
+        session = await eventually(lambda: ChargingSession.objects.filter(status="ended").first())
     assert (session.energy_wh, (session.ended_at - session.started_at).total_seconds()) == (
         Decimal(5000),
         1800,
