@@ -124,10 +124,12 @@ class Principal:
         return cls(name=f"token:{token.name}", role=Role(token.role), api_token=token, **_scope(token))
 
 
-NETWORK = Principal(name="network", role=None)  # sees all rows and may do nothing: for reads on nobody's behalf
+NETWORK = Principal(
+    name="network", role=None
+)  # sees all rows and may do nothing: for reads on nobody's behalf
 
 
-def _scope(grant: Any) -> dict[str, frozenset[int] | None]:
+def _scope(grant: Any) -> dict[str, Any]:
     operators = frozenset(i for i in grant.scope_operators if i is not None)
     locations = frozenset(i for i in grant.scope_locations if i is not None)
     return {"operator_ids": operators or None, "location_ids": locations or None}

@@ -33,7 +33,7 @@ def issue(
     """Make a token; return its row and its text, which cannot be had again. Raise ValueError for an unknown role."""
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     text = f"opencpo_{prefix}_{secret}"
-    token = ApiToken.objects.create(
+    token: ApiToken = ApiToken.objects.create(
         name=name,
         role=Role(role),
         prefix=prefix,
@@ -55,7 +55,7 @@ def revoke(token: ApiToken) -> None:
 def find(text: str) -> ApiToken | None:
     """Return the valid token with this text, with its scope; None when unknown, wrong, expired or revoked."""
     form = _FORM.fullmatch(text)
-    token = ApiToken.objects.with_scope().filter(prefix=form[1]).first() if form else None
+    token: ApiToken | None = ApiToken.objects.with_scope().filter(prefix=form[1]).first() if form else None
     if token is None or not _matches(text, bytes(token.digest)):
         return None
     now = clock.now()

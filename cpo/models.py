@@ -27,10 +27,11 @@ class Role(models.TextChoices):
 class GrantQuerySet(models.QuerySet[Any]):
     def with_scope(self) -> "GrantQuerySet":
         """Add `scope_operators` and `scope_locations` (lists of ids), so that a grant is read in one query."""
-        return self.annotate(
+        rows: GrantQuerySet = self.annotate(
             scope_operators=ArrayAgg("operators", distinct=True, default=models.Value([])),
             scope_locations=ArrayAgg("locations", distinct=True, default=models.Value([])),
         )
+        return rows
 
 
 class Grant(models.Model):
@@ -59,7 +60,9 @@ class ApiToken(Grant):
     """The grant of a program. The secret is shown once; the row keeps its HMAC-SHA256 (`cpo.api.authentication`)."""
 
     name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=12, unique=True)  # the part of the token that may be shown and logged
+    prefix = models.CharField(
+        max_length=12, unique=True
+    )  # the part of the token that may be shown and logged
     digest = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -7,7 +7,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
 
-def response(request: HttpRequest, pieces: Iterable[bytes], *, content_type: str, filename: str) -> StreamingHttpResponse:
+def response(
+    request: HttpRequest, pieces: Iterable[bytes], *, content_type: str, filename: str
+) -> StreamingHttpResponse:
     """Stream the pieces as a file to be saved. Under ASGI each is made in the request's own thread, when it is due.
 
     Without this Django would first collect a plain iterator in memory.

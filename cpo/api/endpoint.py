@@ -38,8 +38,8 @@ class Endpoint(APIView):
     `is_atomic` is False where the change speaks to the network; then the event is written after it.
     """
 
-    authentication_classes = (TokenAuthentication,)
-    permission_classes = (RolePermission,)
+    authentication_classes: Any = (TokenAuthentication,)
+    permission_classes: Any = (RolePermission,)
     renderer_classes = (ExactJSONRenderer,)
     parser_classes = (ExactJSONParser,)
     content_negotiation_class = JsonAlways
@@ -75,7 +75,9 @@ class Endpoint(APIView):
         name = (request.method or "").lower()
         handler = getattr(self, name, None)
         if request.method not in SAFE_METHODS and handler is not None:
-            setattr(self, name, self._recording(handler))  # DRF looks the handler up on the instance after this
+            setattr(
+                self, name, self._recording(handler)
+            )  # DRF looks the handler up on the instance after this
 
     def _recording(self, handler: Callable[..., Response]) -> Callable[..., Response]:
         def record_and_answer(request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -82,7 +82,9 @@ def _of_api_exception(error: exceptions.APIException) -> Response:
         fields: dict[str, list[str]] = {}
         for path, text in _flatten(error.detail, ""):
             fields.setdefault(path, []).append(text)
-        message = "; ".join(f"{path}: {text}" if path else text for path, texts in fields.items() for text in texts)
+        message = "; ".join(
+            f"{path}: {text}" if path else text for path, texts in fields.items() for text in texts
+        )
         return _response(error.status_code, "invalid", message[:1000], fields, headers)
     code = getattr(error.detail, "code", error.default_code)
     return _response(error.status_code, str(code), str(error.detail), {}, headers)

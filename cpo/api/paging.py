@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import CompositePrimaryKey, DateTimeField, QuerySet
+from django.db.models import CompositePrimaryKey, DateTimeField
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -13,7 +13,9 @@ from rest_framework.utils.urls import replace_query_param
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 1000  # rows in a page
 MICROSECONDS = 1_000_000
-_CURSOR = re.compile(r"([on])((?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17})){0,3})")  # older or newer than this key
+_CURSOR = re.compile(
+    r"([on])((?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17})){0,3})"
+)  # older or newer than this key
 
 
 class NewestFirst(BasePagination):
@@ -22,7 +24,7 @@ class NewestFirst(BasePagination):
     A cursor is a letter and the numbers of a key (moments in microseconds): the key of a partitioned table has several.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page in one query; raise ValidationError for an unusable limit or cursor."""
         self.url = request.build_absolute_uri()
         size, newer, key = limit_of(request), False, None
@@ -41,8 +43,14 @@ class NewestFirst(BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """Wrap the rows with the links to the neighbouring pages."""
-        older = replace_query_param(self.url, "cursor", f"o{_write(self.rows[-1].pk)}") if self.has_older else None
-        newer = replace_query_param(self.url, "cursor", f"n{_write(self.rows[0].pk)}") if self.has_newer else None
+        older = (
+            replace_query_param(self.url, "cursor", f"o{_write(self.rows[-1].pk)}")
+            if self.has_older
+            else None
+        )
+        newer = (
+            replace_query_param(self.url, "cursor", f"n{_write(self.rows[0].pk)}") if self.has_newer else None
+        )
         return Response({"next": older, "previous": newer, "results": data})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +96,9 @@ def _read(text: str, model: Any) -> Any:
     if len(numbers) != len(fields):
         raise ValidationError({"cursor": ["Use the cursor of a next or previous link."]})
     try:
-        parts = [_moment(n) if isinstance(f, DateTimeField) else n for f, n in zip(fields, numbers, strict=True)]
+        parts = [
+            _moment(n) if isinstance(f, DateTimeField) else n for f, n in zip(fields, numbers, strict=True)
+        ]
     except (OverflowError, ValueError) as error:
         raise ValidationError({"cursor": ["Use the cursor of a next or previous link."]}) from error
     return tuple(parts) if len(parts) > 1 else parts[0]

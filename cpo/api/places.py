@@ -6,12 +6,10 @@ from rest_framework.exceptions import ValidationError
 
 from cpo import access
 from cpo.access import Principal
-from stations.models import Connector, Evse, Location, Operator
+from stations.models import Evse, Operator
 
 
-def place_of(
-    principal: Principal, operator: Operator, place: dict[str, Any]
-) -> dict[str, Operator | Location | Evse | Connector]:
+def place_of(principal: Principal, operator: Operator, place: dict[str, Any]) -> dict[str, Any]:
     """Return the one row that the place names, as an argument of `tariffs.assign`; raise ValidationError.
 
     It must lie in the principal's scope and belong to the tariff's operator.
@@ -36,12 +34,14 @@ def _evse(principal: Principal, operator: Operator, place: dict[str, Any]) -> Ev
     rows = Evse.objects.filter(station__in=stations)
     if "evse" in place:
         _only(place, "evse", "connector")
-        return _one(rows.filter(uid=place["evse"]), "evse")
-    if "station" in place and "connector_id" in place:
+        rows = rows.filter(uid=place["evse"])
+    elif "station" in place and "connector_id" in place:
         _only(place, "station", "connector_id", "connector")
         rows = rows.filter(station__identity=place["station"], number=place["connector_id"])
-        return _one(rows, "connector_id")
-    raise ValidationError("Name an operator, a location, an evse, or a station and its connector_id.")
+    else:
+        raise ValidationError("Name an operator, a location, an evse, or a station and its connector_id.")
+    evse: Evse = _one(rows, "evse")
+    return evse
 
 
 def _one(rows: Any, field: str) -> Any:

@@ -6,65 +6,124 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('stations', '0001_initial'),
+        ("stations", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('support', 'Support'), ('operator', 'Operator'), ('pricing', 'Pricing'), ('finance', 'Finance'), ('roaming', 'Roaming'), ('admin', 'Admin'), ('auditor', 'Auditor')], max_length=8)),
-                ('name', models.CharField(max_length=100)),
-                ('prefix', models.CharField(max_length=12, unique=True)),
-                ('digest', models.BinaryField(max_length=32)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('locations', models.ManyToManyField(blank=True, to='stations.location')),
-                ('operators', models.ManyToManyField(blank=True, to='stations.operator')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("support", "Support"),
+                            ("operator", "Operator"),
+                            ("pricing", "Pricing"),
+                            ("finance", "Finance"),
+                            ("roaming", "Roaming"),
+                            ("admin", "Admin"),
+                            ("auditor", "Auditor"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("prefix", models.CharField(max_length=12, unique=True)),
+                ("digest", models.BinaryField(max_length=32)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("locations", models.ManyToManyField(blank=True, to="stations.location")),
+                ("operators", models.ManyToManyField(blank=True, to="stations.operator")),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('channel', models.CharField(choices=[('api', 'Api'), ('console', 'Console'), ('shell', 'Shell')], max_length=8)),
-                ('actor', models.CharField(max_length=150)),
-                ('actor_id', models.BigIntegerField(null=True)),
-                ('role', models.CharField(blank=True, max_length=8)),
-                ('address', models.CharField(blank=True, max_length=64)),
-                ('action', models.CharField(max_length=64)),
-                ('object_type', models.CharField(blank=True, max_length=32)),
-                ('object_id', models.CharField(blank=True, max_length=255)),
-                ('outcome', models.PositiveSmallIntegerField(default=200)),
-                ('facts', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("api", "Api"), ("console", "Console"), ("shell", "Shell")], max_length=8
+                    ),
+                ),
+                ("actor", models.CharField(max_length=150)),
+                ("actor_id", models.BigIntegerField(null=True)),
+                ("role", models.CharField(blank=True, max_length=8)),
+                ("address", models.CharField(blank=True, max_length=64)),
+                ("action", models.CharField(max_length=64)),
+                ("object_type", models.CharField(blank=True, max_length=32)),
+                ("object_id", models.CharField(blank=True, max_length=255)),
+                ("outcome", models.PositiveSmallIntegerField(default=200)),
+                ("facts", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['-at', '-id'], name='audit_newest'), models.Index(fields=['object_type', 'object_id', '-id'], name='audit_of_object')],
+                "indexes": [
+                    models.Index(fields=["-at", "-id"], name="audit_newest"),
+                    models.Index(fields=["object_type", "object_id", "-id"], name="audit_of_object"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'Viewer'), ('support', 'Support'), ('operator', 'Operator'), ('pricing', 'Pricing'), ('finance', 'Finance'), ('roaming', 'Roaming'), ('admin', 'Admin'), ('auditor', 'Auditor')], max_length=8)),
-                ('locations', models.ManyToManyField(blank=True, to='stations.location')),
-                ('operators', models.ManyToManyField(blank=True, to='stations.operator')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='membership', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("viewer", "Viewer"),
+                            ("support", "Support"),
+                            ("operator", "Operator"),
+                            ("pricing", "Pricing"),
+                            ("finance", "Finance"),
+                            ("roaming", "Roaming"),
+                            ("admin", "Admin"),
+                            ("auditor", "Auditor"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("locations", models.ManyToManyField(blank=True, to="stations.location")),
+                ("operators", models.ManyToManyField(blank=True, to="stations.operator")),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="membership",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
     ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.models import Cdr
@@ -40,11 +41,14 @@ class CdrSerializer(serializers.ModelSerializer[Cdr]):
             "credit_reference", "remark", "created_at",
         )  # fmt: skip
 
-    def get_total_cost(self, cdr: Cdr) -> CostSerializer:
+    @extend_schema_field(CostSerializer)
+    def get_total_cost(self, cdr: Cdr) -> Any:
         """Give the sum with and without VAT."""
         gross = cdr.total_after_taxes
-        cost = {"excl_vat": f"{cdr.total_before_taxes:f}", "incl_vat": None if gross is None else f"{gross:f}"}
-        return cost  # type: ignore[return-value]  # the annotation describes it in OpenAPI
+        return {
+            "excl_vat": f"{cdr.total_before_taxes:f}",
+            "incl_vat": None if gross is None else f"{gross:f}",
+        }
 
 
 class CdrDetailSerializer(CdrSerializer):

@@ -46,9 +46,13 @@ def _redacted(document: Any) -> Any:
 class CommandWriteSerializer(serializers.Serializer[Any]):
     """A command to give."""
 
-    action = serializers.CharField(max_length=64, help_text="Any request of the station's OCPP version, from us to it.")
+    action = serializers.CharField(
+        max_length=64, help_text="Any request of the station's OCPP version, from us to it."
+    )
     payload = serializers.JSONField(default=dict, help_text="The OCPP request.")
-    queue = serializers.BooleanField(default=False, help_text="Keep it for a station that is offline (else 409).")
+    queue = serializers.BooleanField(
+        default=False, help_text="Keep it for a station that is offline (else 409)."
+    )
 
     def validate_payload(self, payload: Any) -> dict[str, Any]:
         """Return the payload if it is an object."""

@@ -26,7 +26,9 @@ class OperatorSerializer(serializers.ModelSerializer[Operator]):
 class LocationSerializer(serializers.ModelSerializer[Location]):
     """A site. A given `id` that exists is changed; without one a new site is made. What is left out stays as it is."""
 
-    id = serializers.RegexField(r"^[\x21-\x7e]{1,36}$", source="uid", required=False, help_text="OCPI location id.")
+    id = serializers.RegexField(
+        r"^[\x21-\x7e]{1,36}$", source="uid", required=False, help_text="OCPI location id."
+    )
     operator = serializers.CharField(
         required=False, help_text="'NL*ABC'; may be left out while there is only one operator."
     )

@@ -21,7 +21,9 @@ class PartnerSerializer(serializers.ModelSerializer[Connection]):
 
     status = serializers.ChoiceField(Connection.Status.choices)
     parties = PartySerializer(many=True)
-    pushes_waiting = serializers.IntegerField(help_text="Objects that he does not have in their present state.")
+    pushes_waiting = serializers.IntegerField(
+        help_text="Objects that he does not have in their present state."
+    )
 
     class Meta:
         model = Connection
@@ -36,7 +38,9 @@ class NewPartnerSerializer(PartnerSerializer):
     """The answer to a registration. `token_a` is shown only here."""
 
     token_a = serializers.CharField(
-        source="shown_token_a", allow_null=True, help_text="For the partner, to register with us; null when we did."
+        source="shown_token_a",
+        allow_null=True,
+        help_text="For the partner, to register with us; null when we did.",
     )
     our_versions_url = serializers.URLField(source="shown_versions_url", help_text="For the partner, too.")
 
@@ -58,7 +62,9 @@ class PartnerWriteSerializer(serializers.Serializer[Any]):
         """Want the URL and the token together or not at all."""
         if ("versions_url" in attrs) != ("token" in attrs):
             missing = "token" if "versions_url" in attrs else "versions_url"
-            raise serializers.ValidationError({missing: ["Give versions_url and token together, or neither."]})
+            raise serializers.ValidationError(
+                {missing: ["Give versions_url and token together, or neither."]}
+            )
         return attrs
 
 

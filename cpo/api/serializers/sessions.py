@@ -23,7 +23,9 @@ class SessionSerializer(serializers.ModelSerializer[ChargingSession]):
     power_w = ExactNumber(allow_null=True)
     soc_percent = ExactNumber(allow_null=True)
     flags = serializers.ListField(child=serializers.CharField(), help_text="What is odd about it.")
-    cdr = serializers.CharField(source="cdr_uid", allow_null=True, help_text="Id of its CDR, once there is one.")
+    cdr = serializers.CharField(
+        source="cdr_uid", allow_null=True, help_text="Id of its CDR, once there is one."
+    )
 
     class Meta:
         model = ChargingSession
@@ -53,7 +55,7 @@ class MeterValueSerializer(serializers.Serializer[object]):
     measurand = serializers.CharField()
     phase = serializers.CharField(help_text="Empty: all phases together.")
     location = serializers.CharField()
-    context = serializers.CharField()
+    context = serializers.CharField()  # type: ignore[assignment]  # DRF keeps it apart; only its types do not
     unit = serializers.CharField()
     value = ExactNumber()
 

@@ -17,7 +17,11 @@ class ConnectorSerializer(serializers.ModelSerializer[Connector]):
     )
     evse = serializers.CharField(source="evse.uid", read_only=True, help_text="OCPI uid of the EVSE.")
     evse_id = serializers.CharField(
-        source="evse.evse_id", max_length=48, required=False, allow_blank=True, help_text="eMI3 id, as printed."
+        source="evse.evse_id",
+        max_length=48,
+        required=False,
+        allow_blank=True,
+        help_text="eMI3 id, as printed.",
     )
     standard = serializers.CharField(max_length=32, required=False)
     format = serializers.ChoiceField(["SOCKET", "CABLE"], required=False)
@@ -117,7 +121,9 @@ class StationWithPasswordSerializer(StationSerializer):
 class StationWriteSerializer(serializers.Serializer[Any]):
     """What an operator says about a station. What is left out stays as it is."""
 
-    id = serializers.CharField(max_length=48, help_text="The last part of its OCPP URL; the key of the upsert.")
+    id = serializers.CharField(
+        max_length=48, help_text="The last part of its OCPP URL; the key of the upsert."
+    )
     name = serializers.CharField(max_length=100, required=False, allow_blank=True)
     location = serializers.CharField(max_length=36, required=False, help_text="Id of the location.")
     password = serializers.CharField(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -13,7 +12,9 @@ from billing.tariff import model
 class AssignmentSerializer(serializers.ModelSerializer[TariffAssignment]):
     """Where a tariff applies, and since when."""
 
-    operator = serializers.CharField(default=None, allow_null=True, help_text="'NL*ABC': everywhere at this operator.")
+    operator = serializers.CharField(
+        default=None, allow_null=True, help_text="'NL*ABC': everywhere at this operator."
+    )
     location = serializers.CharField(source="location.uid", default=None, allow_null=True)
     evse = serializers.SerializerMethodField(help_text="OCPI uid of the EVSE.")
     connector = serializers.IntegerField(source="connector.number", default=None, allow_null=True)
@@ -30,7 +31,7 @@ class AssignmentSerializer(serializers.ModelSerializer[TariffAssignment]):
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
-    """One place: an operator, a location, an EVSE (by uid, or by station and connector_id), or a connector of an EVSE."""
+    """One place: an operator, a location, an EVSE (by uid, or by station and connector_id), or its connector."""
 
     operator = serializers.CharField(required=False, help_text="'NL*ABC'.")
     location = serializers.CharField(required=False, help_text="Id of the location.")
@@ -49,7 +50,7 @@ class TariffSerializer(serializers.ModelSerializer[Tariff]):
     party_id = serializers.CharField(source="operator.party_id")
     elements = serializers.ListField(child=serializers.DictField(), help_text="OCPI TariffElement.")
     operator = serializers.CharField(help_text="'NL*ABC'.")
-    version = serializers.IntegerField(help_text="Grows with each change; CDRs name the one that they were priced with.")
+    version = serializers.IntegerField(help_text="Grows with each change; CDRs name theirs.")
     assignments = AssignmentSerializer(many=True)
 
     class Meta:
@@ -83,7 +84,7 @@ class TariffWriteSerializer(serializers.Serializer[Any]):
     assignments = PlaceSerializer(
         many=True,
         required=False,
-        help_text="Where it applies from now on. Left out: the first tariff of its type becomes its operator's default.",
+        help_text="Where it applies. Left out: the first tariff of its type becomes its operator's default.",
     )
 
 
@@ -144,8 +145,3 @@ PRICE_EXAMPLE = {
         {"start_date_time": "2025-03-01T12:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 12.3455}]}
     ],
 }
-
-
-@extend_schema_field(OpenApiTypes.OBJECT)
-class Document(serializers.JSONField):
-    """A JSON object that is passed on as it is."""

@@ -8,7 +8,9 @@ from stations.models import IdToken
 class TokenSerializer(serializers.ModelSerializer[IdToken]):
     """An id token. Without a party it is our own driver's."""
 
-    party = serializers.SerializerMethodField(help_text="'NL*ABC': the partner whose driver it is; '': our own.")
+    party = serializers.SerializerMethodField(
+        help_text="'NL*ABC': the partner whose driver it is; '': our own."
+    )
 
     class Meta:
         model = IdToken
@@ -25,7 +27,9 @@ class TokenSerializer(serializers.ModelSerializer[IdToken]):
 class TokenWriteSerializer(serializers.ModelSerializer[IdToken]):
     """What an operator says about one of his own drivers' tokens. What is left out stays as it is."""
 
-    uid = serializers.CharField(max_length=36, help_text="With `type` the key of the upsert, in any case of letters.")
+    uid = serializers.CharField(
+        max_length=36, help_text="With `type` the key of the upsert, in any case of letters."
+    )
     type = serializers.ChoiceField(["AD_HOC_USER", "APP_USER", "EMAID", "OTHER", "RFID"], required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, help_text="May lie in the past.")
 

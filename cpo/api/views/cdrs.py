@@ -66,8 +66,12 @@ CdrFilter = type(
     "CdrFilter",
     (CdrFilters,),
     {
-        "from": MomentFilter("ended_at", "gte", help_text="Ended at this moment or later; a day begins at 00:00 UTC."),
-        "to": MomentFilter("ended_at", "lt", ends=True, help_text="Ended before this moment; a day is included."),
+        "from": MomentFilter(
+            "ended_at", "gte", help_text="Ended at this moment or later; a day begins at 00:00 UTC."
+        ),
+        "to": MomentFilter(
+            "ended_at", "lt", ends=True, help_text="Ended before this moment; a day is included."
+        ),
     },
 )
 
@@ -104,7 +108,9 @@ class CdrDetail(Endpoint):
     def get(self, request: Request, uid: str) -> Response:
         """Show it with its snapshots and the explanation of its price."""
         ours = access.operators(access.NETWORK)  # the index begins with the operator
-        rows = with_references(access.cdrs(self.principal)).filter(operator__in=list(ours.values_list("pk", flat=True)))
+        rows = with_references(access.cdrs(self.principal)).filter(
+            operator__in=list(ours.values_list("pk", flat=True))
+        )
         return Response(CdrDetailSerializer(get_object_or_404(rows, uid=uid)).data)
 
 

@@ -22,7 +22,9 @@ from stations.models import Command
 from stations.services import commands
 
 MAX_WAIT_S = 60
-WAITERS = threading.BoundedSemaphore(12)  # per process: each holds a database connection of the pool while it waits
+WAITERS = threading.BoundedSemaphore(
+    12
+)  # per process: each holds a database connection of the pool while it waits
 
 
 class CommandFilter(django_filters.FilterSet):
@@ -61,7 +63,9 @@ class StationCommands(CommandList):
         station = get_object_or_404(access.stations(self.principal), identity=self.kwargs["identity"])
         return Command.objects.filter(station=station).select_related("station")
 
-    @extend_schema(summary="List a station's commands", responses={200: CommandSerializer(many=True), **refusals(404)})
+    @extend_schema(
+        summary="List a station's commands", responses={200: CommandSerializer(many=True), **refusals(404)}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)
@@ -70,7 +74,9 @@ class StationCommands(CommandList):
         summary="Give a command to a station",
         request=CommandWriteSerializer,
         parameters=[
-            OpenApiParameter("wait", float, description=f"Seconds to wait for the answer, at most {MAX_WAIT_S}.")
+            OpenApiParameter(
+                "wait", float, description=f"Seconds to wait for the answer, at most {MAX_WAIT_S}."
+            )
         ],
         responses={202: CommandSerializer, **refusals(400, 404, 409)},
         examples=[

@@ -58,7 +58,9 @@ class StationMessages(ListEndpoint):
         station = get_object_or_404(access.stations(self.principal), identity=self.kwargs["identity"])
         return Frame.objects.filter(station_id=station.pk)
 
-    @extend_schema(summary="List a station's messages", responses={200: FrameSerializer(many=True), **refusals(404)})
+    @extend_schema(
+        summary="List a station's messages", responses={200: FrameSerializer(many=True), **refusals(404)}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)

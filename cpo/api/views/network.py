@@ -90,7 +90,9 @@ class LocationList(ListEndpoint):
     )
     def post(self, request: Request) -> Response:
         """Upsert by `id`. 201 for a new location, 200 for a known one."""
-        known = _known(self.principal, str(request.data.get("id", "")) if isinstance(request.data, dict) else "")
+        known = _known(
+            self.principal, str(request.data.get("id", "")) if isinstance(request.data, dict) else ""
+        )
         body = LocationSerializer(data=request.data, partial=known is not None)
         body.is_valid(raise_exception=True)
         facts = dict(body.validated_data)
@@ -123,7 +125,9 @@ def operator_of(principal: Principal, party: str | None) -> Operator:
         rows = rows.filter(country_code=country_code, party_id=party_id)
     found = list(rows[:2])
     if len(found) != 1:
-        reason = "There is no such operator." if party is not None or not found else "Name it: there are several."
+        reason = (
+            "There is no such operator." if party is not None or not found else "Name it: there are several."
+        )
         raise ValidationError({"operator": [reason]})
     return found[0]
 

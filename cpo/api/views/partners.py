@@ -82,7 +82,11 @@ class PartnerList(ListEndpoint):
             OpenApiExample("he registers with us", value={"name": "Bo's roaming"}, request_only=True),
             OpenApiExample(
                 "we register with him",
-                value={"name": "Bo's roaming", "versions_url": "https://emsp.example/ocpi/versions", "token": "abc"},
+                value={
+                    "name": "Bo's roaming",
+                    "versions_url": "https://emsp.example/ocpi/versions",
+                    "token": "abc",
+                },
                 request_only=True,
             ),
         ],
@@ -190,7 +194,9 @@ class PartnerPushes(ListEndpoint):
         partner = get_object_or_404(access.partners(self.principal), pk=int(self.kwargs["partner_id"]))
         return Push.objects.filter(connection=partner)
 
-    @extend_schema(summary="List a partner's push queue", responses={200: PushSerializer(many=True), **refusals(404)})
+    @extend_schema(
+        summary="List a partner's push queue", responses={200: PushSerializer(many=True), **refusals(404)}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest object first, the latest state of each."""
         return super().get(request, *args, **kwargs)
@@ -199,7 +205,10 @@ class PartnerPushes(ListEndpoint):
 def _register(facts: dict[str, Any]) -> Connection:
     try:
         partner = registration.prepare(
-            facts["name"], versions_url=facts["versions_url"], token_a=facts["token"], profile=facts["profile"]
+            facts["name"],
+            versions_url=facts["versions_url"],
+            token_a=facts["token"],
+            profile=facts["profile"],
         )
     except HandshakeFailed as error:
         raise ValidationError({"versions_url": [str(error)]}) from error

@@ -24,7 +24,9 @@ class SessionFilter(django_filters.FilterSet):
     """Query parameters of the list."""
 
     station = django_filters.CharFilter("station__identity", help_text="Id of the station.")
-    id_token = django_filters.CharFilter(method="by_id_token", help_text="As presented, or in one case of letters.")
+    id_token = django_filters.CharFilter(
+        method="by_id_token", help_text="As presented, or in one case of letters."
+    )
     active = django_filters.BooleanFilter(method="by_active", help_text="true: not ended yet.")
     started_from = django_filters.IsoDateTimeFilter("started_at", "gte")
     started_to = django_filters.IsoDateTimeFilter("started_at", "lt")

@@ -57,10 +57,16 @@ class StationList(ListEndpoint):
     @extend_schema(
         summary="Register or change a station",
         request=StationWriteSerializer,
-        responses={200: StationWithPasswordSerializer, 201: StationWithPasswordSerializer, **refusals(400, 404)},
+        responses={
+            200: StationWithPasswordSerializer,
+            201: StationWithPasswordSerializer,
+            **refusals(400, 404),
+        },
         examples=[
             OpenApiExample(
-                "a new station", value={"id": "ADA-1", "location": "depot", "connectors": 2}, request_only=True
+                "a new station",
+                value={"id": "ADA-1", "location": "depot", "connectors": 2},
+                request_only=True,
             )
         ],
     )

@@ -139,7 +139,9 @@ class TariffAssignments(Endpoint):
         summary="Let a tariff apply at a place",
         request=PlaceSerializer,
         responses={201: TariffSerializer, **refusals(400, 404)},
-        examples=[OpenApiExample("at one EVSE", value={"station": "ADA-1", "connector_id": 1}, request_only=True)],
+        examples=[
+            OpenApiExample("at one EVSE", value={"station": "ADA-1", "connector_id": 1}, request_only=True)
+        ],
     )
     def post(self, request: Request, uid: str) -> Response:
         """From now on, or from `valid_from`; it replaces the tariff of the same type that applied there."""

@@ -22,7 +22,9 @@ class TokenFilter(django_filters.FilterSet):
 
     uid = django_filters.CharFilter("uid", "iexact")
     status = django_filters.ChoiceFilter(choices=IdToken.Status.choices)
-    party = django_filters.CharFilter(method="by_party", help_text="'NL*ABC': the partner whose drivers they are.")
+    party = django_filters.CharFilter(
+        method="by_party", help_text="'NL*ABC': the partner whose drivers they are."
+    )
 
     def by_party(self, rows: QuerySet[IdToken], name: str, party: str) -> QuerySet[IdToken]:
         """Give one partner's tokens."""

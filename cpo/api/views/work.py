@@ -45,7 +45,9 @@ class ReviewItemList(ListEndpoint):
         """Give the review items in scope."""
         return access.review_items(self.principal).select_related("station", "session")
 
-    @extend_schema(summary="List review items", responses={200: ReviewItemSerializer(many=True), **refusals(400)})
+    @extend_schema(
+        summary="List review items", responses={200: ReviewItemSerializer(many=True), **refusals(400)}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)
@@ -92,7 +94,9 @@ class OnboardingList(ListEndpoint):
         """Give the stations that nobody registered."""
         return access.onboarding(self.principal)
 
-    @extend_schema(summary="List unknown stations", responses={200: OnboardingSerializer(many=True), **refusals()})
+    @extend_schema(
+        summary="List unknown stations", responses={200: OnboardingSerializer(many=True), **refusals()}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)
@@ -132,7 +136,9 @@ class OnboardingIgnore(Endpoint):
     object_type = "station"
 
     @extend_schema(
-        summary="Ignore an unknown station", request=None, responses={200: OnboardingSerializer, **refusals(404)}
+        summary="Ignore an unknown station",
+        request=None,
+        responses={200: OnboardingSerializer, **refusals(404)},
     )
     def post(self, request: Request, identity: str) -> Response:
         """Hide it; its attempts are still counted."""
@@ -161,7 +167,9 @@ class AuditEventList(ListEndpoint):
         """Give what was done by whom."""
         return access.audit_events(self.principal)
 
-    @extend_schema(summary="List audit events", responses={200: AuditEventSerializer(many=True), **refusals()})
+    @extend_schema(
+        summary="List audit events", responses={200: AuditEventSerializer(many=True), **refusals()}
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)

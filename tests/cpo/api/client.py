@@ -18,7 +18,13 @@ class ApiClient:
         url = path if path.startswith(("http", "/")) else f"/api/v1/{path}"
         if self.token:
             headers.setdefault("authorization", f"Bearer {self.token}")
-        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, default=str).encode()
+        data = (
+            body
+            if isinstance(body, bytes)
+            else b""
+            if body is None
+            else json.dumps(body, default=str).encode()
+        )
         return self.http.generic(method, url, data, content_type="application/json", headers=headers)
 
     def get(self, path: str) -> Any:

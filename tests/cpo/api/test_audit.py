@@ -21,7 +21,9 @@ def test_every_change_that_is_asked_for_is_recorded(api, method, path, name):
     assert (event.outcome, event.actor, event.channel) == (answer.status_code, "token:test admin", "api")
 
 
-@pytest.mark.parametrize(("method", "path", "name"), [route for route in CHANGES if route[2] != "tariff-price"])
+@pytest.mark.parametrize(
+    ("method", "path", "name"), [route for route in CHANGES if route[2] != "tariff-price"]
+)
 def test_every_change_is_refused_to_a_viewer_and_recorded(client_of, method, path, name):
     assert client_of("viewer")(method, path.format(**NAMES), {}).status_code == 403
 
@@ -45,7 +47,9 @@ def test_no_password_is_recorded(api):
     assert secret not in str(list(AuditEvent.objects.values()))
 
 
-@pytest.mark.parametrize("statement", ["update cpo_auditevent set actor = 'nobody'", "delete from cpo_auditevent"])
+@pytest.mark.parametrize(
+    "statement", ["update cpo_auditevent set actor = 'nobody'", "delete from cpo_auditevent"]
+)
 def test_the_database_refuses_to_change_the_record(api, statement):
     api.post("tokens/", {"uid": "BO-1"}, expect=201)
 
@@ -64,7 +68,9 @@ def test_the_model_refuses_too(api):
 
 
 @pytest.mark.parametrize(
-    ("proxies", "shown"), [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.9")], ids=["no proxy", "trusted proxy"]
+    ("proxies", "shown"),
+    [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.9")],
+    ids=["no proxy", "trusted proxy"],
 )
 def test_the_address_is_believed_only_from_a_trusted_proxy(api, settings, proxies, shown):
     settings.TRUSTED_PROXIES = proxies

@@ -24,7 +24,14 @@ def test_it_answers_401_with_a_challenge_without_a_token():
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer x", "Bearer \xff\xfe", "Basic YTpi", "Token x", "Bearer opencpo_000000000000_" + 64 * "0"],
+    [
+        "Bearer",
+        "Bearer x",
+        "Bearer \xff\xfe",
+        "Basic YTpi",
+        "Token x",
+        "Bearer opencpo_000000000000_" + 64 * "0",
+    ],
 )
 def test_it_answers_401_to_what_is_no_valid_token(header):
     answer = ApiClient()("GET", "stations/", authorization=header)

@@ -30,7 +30,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("path", ["tokens/", "stations/", "stations/ADA-1/commands/", "tariffs/", "tariffs/price/"])
+@pytest.mark.parametrize(
+    "path", ["tokens/", "stations/", "stations/ADA-1/commands/", "tariffs/", "tariffs/price/"]
+)
 def test_it_answers_400_to_a_hostile_body(api, path, body):
     factories.station("ADA-1", is_online=True, ocpp_version="1.6")
 
@@ -78,12 +80,22 @@ def test_it_answers_405_to_a_method_that_the_path_does_not_have(api):
 def test_it_says_which_role_may_not_do_what(client_of):
     error = client_of("viewer").post("tokens/", {"uid": "BO-1"}, expect=403)["error"]
 
-    assert (error["code"], error["message"]) == ("permission_denied", "The role viewer may not do this: token.write.")
+    assert (error["code"], error["message"]) == (
+        "permission_denied",
+        "The role viewer may not do this: token.write.",
+    )
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [("12345", "12345"), ("12345.5000", "12345.5"), ("1E+3", "1000"), ("0.0001", "0.0001"), ("-0.0", "0"), ("0E-4", "0")],
+    [
+        ("12345", "12345"),
+        ("12345.5000", "12345.5"),
+        ("1E+3", "1000"),
+        ("0.0001", "0.0001"),
+        ("-0.0", "0"),
+        ("0E-4", "0"),
+    ],
 )
 def test_it_writes_decimals_as_the_numbers_that_they_are(number, text):
     assert ExactJSONRenderer().render({"n": Decimal(number)}) == f'{{"n":{text}}}'.encode()

@@ -73,7 +73,9 @@ def test_it_filters_by_the_end_of_the_session_in_list_and_export_alike(api, cdr,
     assert len(lines(api("GET", f"cdrs/export.csv{query}"))) == 1 + found
 
 
-@pytest.mark.parametrize("query", ["from=yesterday", "to=2025-13-01", "from=9999-12-31T23:59:59-23:00x", "to=%00"])
+@pytest.mark.parametrize(
+    "query", ["from=yesterday", "to=2025-13-01", "from=9999-12-31T23:59:59-23:00x", "to=%00"]
+)
 def test_it_answers_400_to_what_is_no_moment(api, query):
     assert api("GET", f"cdrs/?{query}").status_code == 400
     assert api("GET", f"cdrs/export.csv?{query}").status_code == 400
@@ -85,11 +87,18 @@ def test_the_export_agrees_with_the_cdr_to_the_last_digit(api, cdr):
     row = dict(zip(*lines(answer), strict=True))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"].startswith('attachment; filename="cdrs-')
-    assert (row["cdr_id"], row["energy_kwh"], row["net"], row["gross"]) == (cdr.uid, "12.3455", "3.0865", "3.7347")
+    assert (row["cdr_id"], row["energy_kwh"], row["net"], row["gross"]) == (
+        cdr.uid,
+        "12.3455",
+        "3.0865",
+        "3.7347",
+    )
 
 
 def test_the_export_speaks_the_language_of_a_spreadsheet(api, cdr):
-    answer = api("GET", "cdrs/export.csv?separator=%3B&decimal=%2C&bom=true&time_zone=Europe/Amsterdam&footer=1")
+    answer = api(
+        "GET", "cdrs/export.csv?separator=%3B&decimal=%2C&bom=true&time_zone=Europe/Amsterdam&footer=1"
+    )
 
     text = b"".join(answer.streaming_content).decode()
     assert text.startswith("\ufeff")
@@ -139,9 +148,9 @@ async def download(token: str) -> list[bytes]:
     body = [{"type": "http.request", "body": b""}]
 
     async def receive():
-        if body:
-            return body.pop()
-        await asyncio.sleep(60)
+        if not body:
+            await asyncio.sleep(60)
+        return body.pop()
 
     async def send(message):
         sent.append(message)

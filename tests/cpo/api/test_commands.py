@@ -51,7 +51,9 @@ def test_it_answers_400_to_an_action_that_the_version_does_not_know(api, ada):
     assert "Dance" in error["message"]
 
 
-@pytest.mark.parametrize("payload", [{}, {"idTag": 5}, {"idTag": "BO-1", "connectorId": 1.5}, {"idTag": "B", "x": 1}])
+@pytest.mark.parametrize(
+    "payload", [{}, {"idTag": 5}, {"idTag": "BO-1", "connectorId": 1.5}, {"idTag": "B", "x": 1}]
+)
 def test_it_answers_400_to_a_payload_that_breaks_the_schema(api, ada, payload):
     body = {"action": "RemoteStartTransaction", "payload": payload}
 
@@ -61,7 +63,9 @@ def test_it_answers_400_to_a_payload_that_breaks_the_schema(api, ada, payload):
     assert not Command.objects.exists()
 
 
-@pytest.mark.parametrize("body", [{}, {"action": 5}, {"action": "Reset", "payload": []}, [], "Reset", None, 7])
+@pytest.mark.parametrize(
+    "body", [{}, {"action": 5}, {"action": "Reset", "payload": []}, [], "Reset", None, 7]
+)
 def test_it_answers_400_to_a_body_that_is_no_command(api, ada, body):
     assert api("POST", "stations/ADA-1/commands/", body).status_code == 400
 
@@ -101,7 +105,9 @@ def test_it_lists_the_commands_of_one_station_newest_first(api, ada):
 def test_it_never_shows_a_secret_of_a_command(api, ada):
     payload = {"key": "AuthorizationKey", "value": "very-secret-key-of-ada"}
 
-    made = api.post("stations/ADA-1/commands/", {"action": "ChangeConfiguration", "payload": payload}, expect=202)
+    made = api.post(
+        "stations/ADA-1/commands/", {"action": "ChangeConfiguration", "payload": payload}, expect=202
+    )
 
     assert "very-secret" not in str(made)
     assert Command.objects.get().payload == payload

@@ -21,7 +21,9 @@ def test_it_adds_and_changes_an_operator(api):
 def test_it_adds_a_location_of_the_only_operator(api):
     factories.operator()
 
-    made = api.post("locations/", {"name": "Depot", "latitude": 52.3702157, "longitude": "4.8951679"}, expect=201)
+    made = api.post(
+        "locations/", {"name": "Depot", "latitude": 52.3702157, "longitude": "4.8951679"}, expect=201
+    )
 
     assert made == api.get(f"locations/{made['id']}/")
     assert (made["operator"], made["latitude"]) == ("NL*OPN", Decimal("52.3702157"))
@@ -68,6 +70,8 @@ def test_it_answers_400_to_what_is_no_location(api, body):
 def test_it_keeps_decimals_in_opening_times_as_texts(api):
     factories.operator()
 
-    made = api.post("locations/", {"name": "Depot", "energy_mix": {"x": 1.5, "is_green_energy": True}}, expect=201)
+    made = api.post(
+        "locations/", {"name": "Depot", "energy_mix": {"x": 1.5, "is_green_energy": True}}, expect=201
+    )
 
     assert made["energy_mix"] == {"x": "1.5", "is_green_energy": True}

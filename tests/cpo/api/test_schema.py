@@ -36,7 +36,14 @@ def test_it_describes_the_errors_of_every_operation(document):
 
 
 def test_it_shows_examples_of_the_main_calls(document):
-    for path in ("stations/", "stations/{identity}/commands/", "tokens/", "tariffs/", "tariffs/price/", "partners/"):
+    for path in (
+        "stations/",
+        "stations/{identity}/commands/",
+        "tokens/",
+        "tariffs/",
+        "tariffs/price/",
+        "partners/",
+    ):
         body = document["paths"][f"/api/v1/{path}"]["post"]["requestBody"]["content"]["application/json"]
         assert body["examples"], path
 

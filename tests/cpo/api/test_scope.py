@@ -87,7 +87,12 @@ def test_a_list_shows_nothing_of_another_operator(limited, theirs, method, path,
 def test_the_same_objects_are_seen_by_who_is_limited_to_them(client_of, theirs):
     two = client_of("admin", operators=[factories.operator(party_id="TWO")])
 
-    for path in ("stations/TWO-1/", f"sessions/{theirs['session']}/", f"cdrs/{theirs['cdr']}/", "tariffs/TWO-T/"):
+    for path in (
+        "stations/TWO-1/",
+        f"sessions/{theirs['session']}/",
+        f"cdrs/{theirs['cdr']}/",
+        "tariffs/TWO-T/",
+    ):
         assert two("GET", path).status_code == 200, path
     assert [row["uid"] for row in two.get("tokens/")["results"]] == ["TWO-ID"]
 
@@ -115,4 +120,7 @@ def test_a_tariff_cannot_be_saved_for_another_operator(limited):
 
 
 def test_a_location_of_another_operator_cannot_be_changed(limited, theirs):
-    assert limited["operator"]("POST", "locations/", {"id": theirs["location"], "name": "mine"}).status_code == 409
+    assert (
+        limited["operator"]("POST", "locations/", {"id": theirs["location"], "name": "mine"}).status_code
+        == 409
+    )

@@ -14,7 +14,9 @@ def test_it_registers_a_station_and_shows_a_generated_password_once(api):
 
     row = ChargingStation.objects.get(identity="ADA-1")
     password = made["password"].encode()
-    assert provisioning.password_matches(password, salt=bytes(row.secret_salt), expected=bytes(row.secret_hash))
+    assert provisioning.password_matches(
+        password, salt=bytes(row.secret_salt), expected=bytes(row.secret_hash)
+    )
     assert "password" not in api.get("stations/ADA-1/")
     assert made["url"].endswith("/ocpp/ADA-1")
 
@@ -81,7 +83,9 @@ def test_it_lists_stations_newest_first_and_filters_them(api):
 
     assert [row["id"] for row in api.get("stations/")["results"]] == [second.identity, first.identity]
     assert [row["id"] for row in api.get("stations/?is_online=true")["results"]] == [second.identity]
-    assert [row["id"] for row in api.get(f"stations/?location={first.location.uid}")["results"]] == [first.identity]
+    assert [row["id"] for row in api.get(f"stations/?location={first.location.uid}")["results"]] == [
+        first.identity
+    ]
 
 
 def test_it_answers_without_the_last_slash_too(api):

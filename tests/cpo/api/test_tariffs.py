@@ -41,7 +41,9 @@ def test_it_adds_a_tariff_and_shows_it_in_ocpi_shape(api):
 
 
 def test_it_takes_the_shape_of_an_older_version(api):
-    made = api.post("tariffs/", {key: value for key, value in DAY.items() if key != "tax_included"}, expect=201)
+    made = api.post(
+        "tariffs/", {key: value for key, value in DAY.items() if key != "tax_included"}, expect=201
+    )
 
     assert made["tax_included"] == "NO"
 
@@ -102,7 +104,14 @@ def test_it_gets_a_place_and_loses_it_again(api):
 
 @pytest.mark.parametrize(
     "place",
-    [{}, {"location": "x"}, {"operator": "NL*TWO"}, {"evse": "x"}, {"station": "x"}, {"operator": "NL*OPN", "evse": "x"}],
+    [
+        {},
+        {"location": "x"},
+        {"operator": "NL*TWO"},
+        {"evse": "x"},
+        {"station": "x"},
+        {"operator": "NL*OPN", "evse": "x"},
+    ],
 )
 def test_it_answers_400_to_a_place_that_is_none(api, place):
     api.post("tariffs/", DAY, expect=201)

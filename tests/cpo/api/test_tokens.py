@@ -29,7 +29,15 @@ def test_it_takes_an_expiry_in_the_past(api):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"uid": ""}, {"uid": "x" * 37}, {"uid": "BO-1", "status": "Fine"}, {"uid": "B\0"}, {"uid": "\ud800"}]
+    "body",
+    [
+        {},
+        {"uid": ""},
+        {"uid": "x" * 37},
+        {"uid": "BO-1", "status": "Fine"},
+        {"uid": "B\0"},
+        {"uid": "\ud800"},
+    ],
 )
 def test_it_answers_400_to_what_is_no_token(api, body):
     api.post("tokens/", body, expect=400)

@@ -12,11 +12,15 @@ pytestmark = pytest.mark.django_db
 
 def knock(identity: str = "NEW-1") -> OnboardingStation:
     now = clock.now()
-    return OnboardingStation.objects.create(identity=identity, remote_address="192.0.2.1", first_at=now, last_at=now)
+    return OnboardingStation.objects.create(
+        identity=identity, remote_address="192.0.2.1", first_at=now, last_at=now
+    )
 
 
 def test_it_resolves_a_review_item_once(api):
-    item = review.raise_item("unmatched_stop", key="k", summary="Stop without start", station=factories.station())
+    item = review.raise_item(
+        "unmatched_stop", key="k", summary="Stop without start", station=factories.station()
+    )
 
     resolved = api.post(f"review-items/{item.pk}/resolve/", {"resolution": "booked by hand"})
 
@@ -55,5 +59,9 @@ def test_it_shows_who_did_what(api):
     event = api.get("audit-events/")["results"][0]
 
     assert (event["actor"], event["action"], event["outcome"]) == ("token:test admin", "token.write", 201)
-    assert (event["object_type"], event["object_id"], event["facts"]) == ("id_token", "BO-1", {"status": "Blocked"})
+    assert (event["object_type"], event["object_id"], event["facts"]) == (
+        "id_token",
+        "BO-1",
+        {"status": "Blocked"},
+    )
     assert event["address"] == "127.0.0.1"
