@@ -16,7 +16,7 @@ from decimal import Decimal
 from billing.tariff import ChargingPeriod, Tariff, Usage, price
 
 TARGET = 3000
-ROUNDS = 7
+ROUNDS = 12
 BILLS_PER_ROUND = 400
 START = datetime(2025, 3, 6, 15, 40, tzinfo=UTC)
 QUARTER = timedelta(minutes=25)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from typing import NamedTuple
 
 from . import explain, money, tax
 from .errors import CannotExpress, CannotPrice, UnbalancedBill
@@ -45,8 +46,7 @@ class Volumes:
         return money.fine_hours(self.reservation_s)
 
 
-@dataclass(frozen=True, slots=True)
-class BillLine:
+class BillLine(NamedTuple):  # a tuple, not a dataclass: there are two dozen in a bill
     """One price component applied to one period; `unit` is kWh, s or session."""
 
     category: Category

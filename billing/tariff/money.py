@@ -17,7 +17,7 @@ WH_PER_KWH = 1000
 _HUNDRED = Decimal(100)
 
 # Wide enough that no product of two OCPI numbers is rounded before its turn.
-EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+EXACT = Context(prec=42, rounding=ROUND_HALF_UP)
 
 LINE = Decimal("1E-10")
 OCPI = Decimal("1E-4")

@@ -6,6 +6,7 @@ phases, power in kW, instants in UTC. OCPI 2.3.0 mod_cdrs#ChargingPeriod, #CdrDi
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -197,14 +198,19 @@ def split(usage: Usage, cuts_of: Callable[[ChargingPeriod], Cuts]) -> tuple[Char
     """
     pieces: list[ChargingPeriod] = []
     charged = money.ZERO
-    session_start, reservation_start, zone = usage.session_start, usage.reservation_start, usage.zone
+    clocks: dict[tuple[time, ...], list[datetime]] = {}
+    session_start, reservation_start = usage.session_start, usage.reservation_start
     for period in usage.periods:
         cuts = cuts_of(period)
-        began = reservation_start if period.only_reserves or session_start is None else session_start
-        instants = set(_local_instants(period, zone, cuts.clocks)) if cuts.clocks else set()
+        if cuts.clocks not in clocks:
+            clocks[cuts.clocks] = sorted(_local_instants(usage.start, usage.end, usage.zone, cuts.clocks))
+        shown = clocks[cuts.clocks]
+        instants = shown[bisect_right(shown, period.start) : bisect_left(shown, period.end)]
         if cuts.elapsed:
-            instants.update(began + s for s in cuts.elapsed if period.start - began < s < period.end - began)
-        for piece in _cut_by_time(period, sorted(instants)) if instants else (period,):
+            began = reservation_start if period.only_reserves or session_start is None else session_start
+            borders = (began + s for s in cuts.elapsed if period.start - began < s < period.end - began)
+            instants = sorted({*instants, *borders})
+        for piece in _cut_by_time(period, instants) if instants else (period,):
             pieces += _cut_by_energy(piece, charged, cuts.energy_kwh) if cuts.energy_kwh else (piece,)
             charged += piece.energy_kwh
     return tuple(pieces)
@@ -277,23 +283,24 @@ def _seconds_at(volume: int, done: Decimal, length: Decimal) -> int:
     return int(money.portion(Decimal(volume), done, length, _WHOLE))
 
 
-def _local_instants(period: ChargingPeriod, zone: ZoneInfo, clocks: Sequence[time]) -> Iterator[datetime]:
-    """Yield the instants inside a period at which a local clock shows one of the times, or jumps.
+def _local_instants(
+    start: datetime, end: datetime, zone: ZoneInfo, clocks: Sequence[time]
+) -> Iterator[datetime]:
+    """Yield the instants of a session at which a local clock shows one of the times, or jumps.
 
     A jump (start or end of daylight saving) is always a border: it can skip a time of day or show it twice.
     """
-    left = period.start
-    while left < period.end:
-        right = min(period.end, left + _DAY)
+    left = start
+    while clocks and left < end:
+        right = min(end, left + _DAY)
         offset = _offset(left, zone)
         jumps = _offset(right, zone) != offset
         if jumps:
             right = _jump(left, right, zone)
         for shown in _shown(left + offset, right + offset, clocks):
-            if shown - offset > period.start:
-                yield shown - offset
+            yield shown - offset
         left = right
-        if jumps and left < period.end:
+        if jumps:
             yield left
 
 

@@ -8,9 +8,9 @@ taxes open: then one of the two amounts is unknown, unless it is nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from . import money
 from .model import PriceComponent, Tariff, TaxIncluded
@@ -29,8 +29,7 @@ class Taxation(Enum):
     UNKNOWN_INSIDE = "unknown taxes inside"
 
 
-@dataclass(frozen=True, slots=True)
-class TaxAmount:
+class TaxAmount(NamedTuple):  # tuples, not dataclasses: a bill is mostly made of these two
     """One tax on an amount (OCPI 2.3.0 types#TaxAmount); `percentage` is None where no single rate fits."""
 
     name: str
@@ -38,8 +37,7 @@ class TaxAmount:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """An amount without and with taxes; None means that the tariff does not tell."""
 
     before_taxes: Decimal | None
@@ -77,13 +75,14 @@ def taxation(tariff: Tariff, component: PriceComponent) -> Taxation:
 class Account:
     """What one price component earns over a bill, charged line by line."""
 
-    __slots__ = ("_denominator", "_name", "_net", "_price", "_rate", "_sum", "_taxation")
+    __slots__ = ("_denominator", "_fraction", "_name", "_net", "_price", "_rate", "_sum", "_taxation")
 
     def __init__(
         self, component: PriceComponent, taxed: Taxation, denominator: int, name: str, pieces: type[Pieces]
     ):
         self._price = component.price
         self._rate = component.vat or ZERO
+        self._fraction = self._rate.scaleb(-2)
         self._taxation = taxed
         self._denominator = denominator
         self._name = name
@@ -95,7 +94,7 @@ class Account:
         numerator = self._price * quantity
         amount = self._sum.add(numerator, self._denominator)
         if self._taxation is Taxation.ON_TOP:
-            tax = self._net.add(numerator * self._rate, self._denominator * 100)
+            tax = self._net.add(numerator * self._fraction, self._denominator)
             return Price(amount, amount + tax, (TaxAmount(self._name, self._rate, tax),))
         if self._taxation is Taxation.INSIDE:
             net = self._net.add(numerator * _HUNDRED, self._denominator * (_HUNDRED + self._rate))
