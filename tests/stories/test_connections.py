@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from stations.models import ChargingSession, ChargingStation, ConnectionEvent, Connector
+from stations.services import connections
 from tests.charger import Charger
 from tests.processes import Server
 from tests.stories.story import eventually, rows
@@ -95,8 +96,6 @@ async def test_sockets_survive_the_kill_of_the_server_and_nothing_answered_is_lo
 async def test_stations_of_a_killed_server_are_told_offline_by_the_sweep(
     charger: Make, ada: ChargingStation, server: Server
 ) -> None:
-    from stations.services import connections
-
     async with charger() as station:
         await station.connect()
         await asyncio.to_thread(server.kill)
@@ -108,8 +107,6 @@ async def test_stations_of_a_killed_server_are_told_offline_by_the_sweep(
 
 
 async def test_a_living_server_keeps_its_stations_in_the_sweep(charger: Make, ada: ChargingStation) -> None:
-    from stations.services import connections
-
     async with charger() as station:
         await station.connect()
         assert await rows(connections.release_orphans) == 0
