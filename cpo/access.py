@@ -5,11 +5,13 @@ of scope does not exist for him: views answer 404, never 403. Roles and pages: d
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from billing.models import Cdr, Tariff
 from cpo.models import ApiToken, AuditEvent, Membership, Role
+from roaming.models import Connection
 from stations.models import (
     ChargingSession,
     ChargingStation,
@@ -20,10 +22,6 @@ from stations.models import (
     Operator,
     ReviewItem,
 )
-
-if TYPE_CHECKING:
-    from billing.models import Cdr, Tariff
-    from roaming.models import Connection
 
 _ALL = frozenset(Role)
 _ADMIN, _AUDITOR, _FINANCE, _OPERATOR = Role.ADMIN, Role.AUDITOR, Role.FINANCE, Role.OPERATOR
@@ -204,10 +202,8 @@ def tokens(principal: Principal) -> QuerySet[IdToken]:
     return IdToken.objects.filter(Exists(sessions(principal).filter(token=OuterRef("pk"))))
 
 
-def cdrs(principal: Principal) -> "QuerySet[Cdr]":
+def cdrs(principal: Principal) -> QuerySet[Cdr]:
     """CDRs of operators in scope; limited to locations, those of sessions there (credit CDRs with them)."""
-    from billing.models import Cdr
-
     rows = Cdr.objects.all()
     if principal.operator_ids is not None:
         rows = rows.filter(operator_id__in=principal.operator_ids)
@@ -216,19 +212,15 @@ def cdrs(principal: Principal) -> "QuerySet[Cdr]":
     return rows
 
 
-def tariffs(principal: Principal) -> "QuerySet[Tariff]":
+def tariffs(principal: Principal) -> QuerySet[Tariff]:
     """Tariffs of the operators in scope."""
-    from billing.models import Tariff
-
     if principal.is_network_wide:
         return Tariff.objects.all()
     return Tariff.objects.filter(operator__in=operators(principal))
 
 
-def partners(principal: Principal) -> "QuerySet[Connection]":
+def partners(principal: Principal) -> QuerySet[Connection]:
     """Roaming connections: of the whole network, so nothing for a limited principal."""
-    from roaming.models import Connection
-
     return Connection.objects.all() if principal.is_network_wide else Connection.objects.none()
 
 
