@@ -148,7 +148,8 @@ insert into stations_chargingsession (uid, station_id, evse_id, connector_number
     stop_reason, stop_id_token, meter_start_wh, meter_stop_wh, register_wh, energy_wh, needs_review, flags, created_at,
     last_updated)
 select gen_random_uuid()::text, e.station_id, e.id, 1, n::text, 'k' || n, 'BENCH', '', 'Accepted', '', 'WHITELIST', '',
-    'ended', t.start, t.start + interval '150 minutes', 'Local', '', 1000 * n, 1000 * n + 22345, 1000 * n + 22345, 22345,
+    'ended', t.start, t.start + interval '150 minutes', 'Local', '', 1000 * n, 1000 * n + 22345, 1000 * n + 22345,
+    22345,
     false, '[]', now(), now() - interval '1 hour'
 from generate_series(1, %s) n
 join lateral (select id, station_id from stations_evse order by id offset n %% 500 limit 1) e on true

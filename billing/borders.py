@@ -40,11 +40,11 @@ class Borders:
         """Tell whether power or current matter."""
         return bool(self.powers_kw or self.currents_a)
 
-    def instants(self, start: datetime, end: datetime, time_zone: str) -> list[datetime]:
+    def instants(self, start: datetime, end: datetime, time_zone: str) -> set[datetime]:
         """Return when the clock or the duration of a session reaches a border; clock changes count too."""
         by_time = Cuts(self.clocks, self.durations, ())
         whole = Usage(start, end, time_zone, (ChargingPeriod(start, end),))
-        return [piece.start for piece in split(whole, lambda _: by_time)[1:]]
+        return {piece.start for piece in split(whole, lambda _: by_time)[1:]}
 
 
 def _clocks(asked: TariffRestrictions) -> Sequence[time]:

@@ -5,7 +5,8 @@ from celery import shared_task
 from billing.services import cdrs, jobs, snapshots
 from cpo.lib.tasks import RowsTask
 
-SWEEP_LIMIT = 2000  # sessions that one sweep hands out
+SWEEP_LIMIT = 5000  # sessions that one sweep hands out
+SWEEP_TTL_S = 10  # what no worker took by the next sweep is handed out again then, not twice
 
 
 @shared_task(base=RowsTask, poisoned=staticmethod(jobs.postpone))
@@ -25,7 +26,7 @@ def sweep_unbilled() -> int:
     """Find sessions that no nudge brought: after a crash, a lost broker, a failed try."""
     ids = jobs.due(SWEEP_LIMIT)
     for chunk in jobs.chunks(ids):
-        bill_sessions.delay(chunk)
+        bill_sessions.apply_async([chunk], expires=SWEEP_TTL_S)
     return len(ids)
 
 

@@ -1,8 +1,10 @@
 """Charge detail records: what a session cost, sealed."""
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from django.db import models
+import orjson
+from django.db import connection, models
 from django.db.models import Q
 
 from stations.models import ChargingSession, Location, Operator
@@ -11,6 +13,26 @@ from stations.models.locations import new_uid
 
 class ImmutableRow(Exception):
     """A CDR cannot be changed or deleted; a correction is a credit CDR."""
+
+
+class CdrQuerySet(models.QuerySet["Cdr"]):
+    def insert(self, rows: Sequence["Cdr"]) -> dict[int, int]:
+        """Insert CDRs of sessions in one statement and return their ids by session id.
+
+        A session that has a CDR already keeps it, and is not in the answer. One JSON parameter carries all rows:
+        arrays of JSON texts cost the driver ten times as much.
+        """
+        fields = [field for field in Cdr._meta.concrete_fields if not field.primary_key]
+        document = [{field.column: getattr(row, field.attname) for field in fields} for row in rows]
+        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"insert into billing_cdr ({columns}) "  # noqa: S608 - column names of the model
+                f"select {columns} from jsonb_populate_recordset(null::billing_cdr, %s::jsonb) "
+                "on conflict (session_id) do nothing returning session_id, id",
+                [orjson.dumps(document, default=str).decode()],
+            )
+            return dict(cursor.fetchall())
 
 
 class Cdr(models.Model):
@@ -62,6 +84,8 @@ class Cdr(models.Model):
     remark = models.CharField(max_length=255, blank=True)
     issued_by = models.CharField(max_length=100, blank=True)  # who released or credited it
     created_at = models.DateTimeField()  # = OCPI last_updated
+
+    objects = CdrQuerySet.as_manager()
 
     class Meta:
         constraints = [

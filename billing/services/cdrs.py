@@ -128,19 +128,17 @@ def _store(
     taken: Sequence[int] = (),
 ) -> None:
     """Write CDRs, jobs and the sessions' marks in one transaction; a CDR that another worker wrote stays."""
-    uids = {row.session_id: row.uid for row in rows if row.session_id is not None}
-    Cdr.objects.bulk_create(rows, ignore_conflicts=True)
-    stored = Cdr.objects.filter(session__in=uids).values_list("pk", "session_id", "uid")
-    ours = [(pk, session_id) for pk, session_id, uid in stored if session_id and uid == uids[session_id]]
-    done = ChargingSession.objects.filter(pk__in={*uids, *taken}, billed_at=None)
+    billed = [row.session_id for row in rows if row.session_id is not None]
+    ours = Cdr.objects.insert(rows)
+    done = ChargingSession.objects.filter(pk__in={*billed, *taken}, billed_at=None)
     done.update(billed_at=clock.now())
     for session, reason in (failed or {}).items():
         jobs.fail(session, reason)
-    jobs.finish(list(uids))
+    jobs.finish(billed)
     for row in rows:
         if row.remark == NO_TARIFF and row.session is not None:
             jobs.tell(row.session, f"{NO_TARIFF}, billed as free of charge")
-    for pk, session_id in ours:
+    for session_id, pk in ours.items():
         metrics.cdrs.add("issued")
         events.publish(CdrIssued(pk, session_id))
 

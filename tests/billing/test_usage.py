@@ -192,7 +192,7 @@ def test_a_clock_change_cannot_hide_a_border():
 
     instants = Borders.of(daily).instants(night, night + timedelta(hours=6), ZONE)
 
-    assert [i.hour for i in instants] == [1, 2]
+    assert sorted(i.hour for i in instants) == [1, 2]
 
 
 def test_elements_for_reservations_cut_nothing():
