@@ -85,6 +85,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"console": "cpo.console.templatetags.console"},  # `cpo.console` is no app of its own
         },
     },
 ]

@@ -83,6 +83,15 @@ class CommandForm(forms.Form):
         return {name: value for name, value in given.items() if value not in (None, "", [])}
 
 
+class Json(forms.JSONField):
+    """A deeper object, written as JSON; empty when it is not sent."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
 class Lines(forms.CharField):
     """Words, one per line."""
 
@@ -159,7 +168,7 @@ def _field(name: str, spec: Schema, *, required: bool, choices: list[tuple[Any, 
             help_text=_("One per line; none means all."), widget=forms.Textarea(attrs={"rows": 3}), **shared
         )
     if kind in ("object", "array"):
-        return forms.JSONField(
+        return Json(
             help_text=_("JSON, as in the OCPP specification."),
             widget=forms.Textarea(attrs={"rows": 4}),
             **shared,

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from cpo import access
 from cpo.access import Principal
 from cpo.console import words
-from cpo.console.templatetags.console import ago_words
+from cpo.console.templatetags.console import duration
 from cpo.lib import clock
 from stations.models import ChargingStation, ConnectionEvent, Connector, HandshakeRejection
 
@@ -112,7 +112,7 @@ def _history(facts: Facts) -> Action:
 
 def _since(facts: Facts) -> str:
     moment = facts.station.online_changed_at
-    return ago_words(int((facts.now - moment).total_seconds())) if moment else ""
+    return duration(int((facts.now - moment).total_seconds())) if moment else ""
 
 
 # --- offline -------------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def _site(facts: Facts) -> Verdict | None:
         "site_outage",
         "bad",
         "building-store",
-        _("Offline since %(since)s, with %(lost)d of %(all)d stations of this site at the same moment.")
+        _("Offline for %(since)s, with %(lost)d of %(all)d stations of this site at the same moment.")
         % {"since": _since(facts), "lost": lost, "all": everyone},
         _("Site power or router: call the site's contact, not the charger's vendor."),
         (_history(facts),),
@@ -200,9 +200,9 @@ def _lost(facts: Facts) -> Verdict | None:
         "bad",
         "wifi-off",
         (
-            _("Offline since %(since)s: %(why)s.") % {"since": _since(facts), "why": why}
+            _("Offline for %(since)s: %(why)s.") % {"since": _since(facts), "why": why}
             if why
-            else _("Offline since %(since)s.") % {"since": _since(facts)}
+            else _("Offline for %(since)s.") % {"since": _since(facts)}
         ),
         _(
             "If it does not come back within 10 minutes: check power and network on site, then read its last messages."
@@ -238,7 +238,7 @@ def _silent(facts: Facts) -> Verdict | None:
         "warn",
         "cloud-off",
         _("The socket is open, but nothing came for %(ago)s.")
-        % {"ago": ago_words(int((facts.now - seen).total_seconds()))},
+        % {"ago": duration(int((facts.now - seen).total_seconds()))},
         _("Ask it for a Heartbeat: if no answer comes, the line is dead and will be closed."),
         (_command(facts, "TriggerMessage", _("Trigger a Heartbeat"), requestedMessage="Heartbeat"),),
     )

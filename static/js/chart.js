@@ -15,7 +15,7 @@
   function axis(label, extra) {
     return {
       stroke: colour("--quiet"), font: "11px Inter Variable, sans-serif", ticks: { show: false },
-      grid: { stroke: colour("--line"), width: 1 }, label, labelSize: 18, labelFont: "11px Inter Variable, sans-serif",
+      grid: { stroke: colour("--line"), width: 1 }, ...(label ? { label, labelSize: 18, labelFont: "11px Inter Variable, sans-serif" } : {}),
       ...extra,
     };
   }
@@ -24,11 +24,17 @@
     const zone = data.zone;
     const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
     const full = new Intl.DateTimeFormat("en-GB", { timeZone: zone, dateStyle: "medium", timeStyle: "medium" });
-    const figure = (unit, digits) => (self, value) => (value === null || value === undefined ? "–" : `${value.toFixed(digits)} ${unit}`);
+    // Without a cursor the legend tells the last value.
+    const last = (self, series) => self.data[series].findLast((value) => value !== null && value !== undefined);
+    const figure = (unit, digits) => (self, value, series, index) => {
+      const shown = index === null || index === undefined ? last(self, series) : value;
+      return shown === null || shown === undefined ? "–" : `${shown.toFixed(digits)} ${unit}`;
+    };
+    const points = { show: data.at.length < 3 };
     const series = [
-      { label: words.time, value: (self, value) => (value ? full.format(value * 1000) : "–") },
-      { label: words.power, stroke: colour("--live"), fill: colour("--live-ground"), width: 2, scale: "kW", value: figure("kW", 2), spanGaps: false },
-      { label: words.energy, stroke: colour("--info"), width: 1.5, dash: [5, 4], scale: "kWh", value: figure("kWh", 3), spanGaps: true },
+      { label: words.time, value: (self, value) => { const shown = value ?? last(self, 0); return shown ? full.format(shown * 1000) : "–"; } },
+      { label: words.power, stroke: colour("--live"), fill: colour("--live-ground"), width: 2, scale: "kW", value: figure("kW", 2), spanGaps: false, points },
+      { label: words.energy, stroke: colour("--info"), width: 1.5, dash: [5, 4], scale: "kWh", value: figure("kWh", 3), spanGaps: true, points },
     ];
     const axes = [
       axis("", { grid: { show: false }, values: (self, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }),
@@ -37,7 +43,7 @@
     ];
     const scales = { x: { time: true }, kW: { range: (self, min, max) => [0, Math.max(max * 1.1, 1)] }, kWh: { range: (self, min, max) => [0, Math.max(max * 1.1, 0.1)] } };
     if (data.soc_percent.some((value) => value !== null)) {
-      series.push({ label: words.soc, stroke: colour("--warn"), width: 1.5, scale: "%", value: figure("%", 0), spanGaps: true });
+      series.push({ label: words.soc, stroke: colour("--warn"), width: 1.5, scale: "%", value: figure("%", 0), spanGaps: true, points });
       scales["%"] = { range: [0, 100] };
     }
     return { width, height: HEIGHT, series, axes, scales, cursor: { y: false, points: { size: 7 } }, legend: { live: true } };
@@ -83,14 +89,18 @@
     if (element.data) { paint(element, element.data, notice ? notice.dataset : {}); draw(element); }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const element of document.querySelectorAll("[data-chart]")) {
+  function begin() {
+    for (const element of document.querySelectorAll("[data-chart]:not([data-begun])")) {
+      element.dataset.begun = "";
       draw(element);
       element.addEventListener("live", () => draw(element));
       new ResizeObserver(() => {
         if (element.plot && element.clientWidth !== element.plot.width) element.plot.setSize({ width: element.clientWidth, height: HEIGHT });
       }).observe(element);
     }
-  });
+  }
+
+  document.addEventListener("DOMContentLoaded", begin);
+  document.addEventListener("htmx:afterSettle", begin); // a session that started while the page is open
   document.addEventListener("theme", () => document.querySelectorAll("[data-chart]").forEach(repaint));
 })();

@@ -222,9 +222,15 @@ def station_badge(station: Any) -> SafeString:
 
 
 @register.simple_tag
-def connector_mark(number: int, connector: Any) -> SafeString:
-    """Draw a connector in small: its number, and an icon that says its status in the title and to screen readers."""
+def connector_mark(number: int, connector: Any, is_online: bool = True) -> SafeString:
+    """Draw a connector in small: its number, and an icon that says its status in the title and to screen readers.
+
+    Of a station that is offline it is what the connector last said, drawn without colour.
+    """
     shown = words.CONNECTOR.get(connector.status, words.CONNECTOR["Unknown"])
+    if not is_online:
+        last = gettext("Last said: %(word)s") % {"word": shown.word}
+        shown = words.Look(shown.icon, "idle stale", last, words.OFFLINE.next_step)
     return format_html(
         '<span class="plug t-{}" title="{} {}. {}">{}{}<span class="visually-hidden"> {}</span></span>',
         shown.tone,

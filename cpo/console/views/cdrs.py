@@ -25,11 +25,14 @@ from roaming.models import Push
 SITE_ZONE = exports.SITE
 
 
+DAY = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})  # what a browser's date field wants
+
+
 class ExportForm(forms.Form):
     """What to export and how to write it. Days are those of the time zone, the last one included."""
 
-    from_day = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    to_day = forms.DateField(label=_("To, included"), widget=forms.DateInput(attrs={"type": "date"}))
+    from_day = forms.DateField(label=_("From"), widget=DAY)
+    to_day = forms.DateField(label=_("To, included"), widget=DAY)
     partner = forms.CharField(label=_("Partner"), max_length=6, required=False)
     separator = forms.ChoiceField(
         label=_("Separator"), choices=[(",", _("comma")), (";", _("semicolon")), ("tab", _("tab"))]

@@ -21,10 +21,11 @@ from cpo.console.parts import Part, render, todo
 from cpo.console.templatetags.console import zone_of
 from cpo.lib import clock
 from roaming.models import Push
-from stations.models import Connector
+from stations.models import ChargingStation, Connector
 
 ROWS = 8  # running sessions shown
 WORRIES = 5  # of one kind shown
+LOST = 200  # stations looked at to group them by site
 HOURS = 24
 
 
@@ -171,17 +172,31 @@ def _faulted(principal: Principal) -> list[Worry]:
 
 
 def _offline(principal: Principal) -> list[Worry]:
+    """Give one worry for each site with lost stations: many at once have one cause."""
     lost = access.stations(principal).filter(is_online=False, epoch__gt=0).select_related("location")
-    return [
-        Worry(
+    sites: dict[int | None, list[ChargingStation]] = defaultdict(list)
+    for station in lost.order_by("-online_changed_at")[:LOST]:
+        sites[station.location_id].append(station)
+    return [_lost(stations) for stations in list(sites.values())[:WORRIES]]
+
+
+def _lost(stations: list[ChargingStation]) -> Worry:
+    newest = stations[0]
+    if len(stations) == 1 or newest.location is None:
+        return Worry(
             words.OFFLINE,
-            _("%(station)s is offline") % {"station": station.identity},
+            _("%(station)s is offline") % {"station": newest.identity},
             _("Open it: the verdict says why and what to do."),
-            reverse("station", args=[station.identity]),
-            station.online_changed_at,
+            reverse("station", args=[newest.identity]),
+            newest.online_changed_at,
         )
-        for station in lost.order_by("-online_changed_at")[:WORRIES]
-    ]
+    return Worry(
+        words.OFFLINE,
+        _("%(count)d stations at %(site)s are offline") % {"count": len(stations), "site": newest.location.name},
+        _("Lost together: site power or router, call the site. One by one: open the newest."),
+        f"{reverse('stations')}?connection=offline&location={newest.location.uid}",
+        newest.online_changed_at,
+    )
 
 
 def _review(principal: Principal) -> list[Worry]:

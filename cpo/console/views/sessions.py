@@ -93,6 +93,7 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
         request,
         "console/session.html",
         parts={
+            "head": Part("console/_session_head.html", dict),
             "facts": Part(
                 "console/_session_facts.html", lambda: {"seconds": _seconds(found), "flags": _flags(found)}
             ),

@@ -155,6 +155,7 @@ def _now(
     return Tab(
         {
             "connectors": Part("console/_station_connectors.html", lambda: {"pairs": pairs}),
+            "charts": Part("console/_station_charts.html", dict),
             "recent": Part("console/_station_recent.html", lambda: {"recent": _recent(found)}),
         }
     )
