@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from stations.readings.falls import LINKED_WH, Run
+from stations.readings.falls import LINKED_WH, ROUNDING_WH, Run
 from stations.readings.reading import Reading
 from stations.readings.words import INTERVAL, REGISTER
 
@@ -202,7 +202,7 @@ class EnergyRegister:
     def _to_the_stop(self, run: Run, stop: Decimal, flags: dict[str, None]) -> Decimal:
         """Count up to meterStop: the same register, read once more."""
         start = self.start_wh
-        if start is not None and stop < start:
+        if start is not None and start - stop > ROUNDING_WH:
             flags["stop_below_start"] = None
         ended = run.stop(stop)
         flags.update(dict.fromkeys(ended.remarks()))
@@ -232,7 +232,7 @@ class EnergyRegister:
         """Count up to meterStop where the readings are not of meterStart's register, or of phases."""
         start = self.start_wh
         difference = None if start is None or stop < start else stop - start
-        if start is not None and stop < start:
+        if start is not None and start - stop > ROUNDING_WH:
             flags["stop_below_start"] = None
         if "register_reset" in flags:
             difference = None
@@ -245,7 +245,8 @@ class EnergyRegister:
         if possible:
             return min(possible)  # the register that leaves less unexplained
         if len(runs) == 1 and runs[0].floor <= stop < runs[0].last:
-            flags["stop_below_register"] = None
+            if -rest > ROUNDING_WH:
+                flags["stop_below_register"] = None
             return measured + rest
         flags["stop_mismatch"] = None
         return measured

@@ -45,6 +45,7 @@ class Run:
 
     first: Decimal
     last: Decimal
+    seen: Decimal  # the last reading itself; it may lie below `last` by what rounding explains
     last_at: datetime | None  # None: the moment of the first is not known
     total_wh: Decimal = ZERO
     begun: bool = False  # whether the first reading is the session's beginning
@@ -56,15 +57,17 @@ class Run:
 
     @classmethod
     def begin(cls, first: Decimal, at: datetime | None, *, begun: bool, linked: bool = False) -> "Run":
-        return cls(first, first, at, ZERO, begun, linked, first)
+        return cls(first, first, first, at, ZERO, begun, linked, first)
 
     def is_before(self, value: Decimal, at: datetime) -> bool:
         """Whether a reading belongs before the last one."""
-        return self.last_at is not None and (at, value) < (self.last_at, self.last)
+        return self.last_at is not None and (at, value) < (self.last_at, self.seen)
 
     def step(self, value: Decimal, at: datetime | None) -> "Run":
-        """Read the register once more."""
+        """Read the register once more. What rounding explains is no fall: meterStop is whole, readings are not."""
         if value < self.last:
+            if self.last - value <= ROUNDING_WH:
+                return replace(self, seen=value, last_at=at or self.last_at)
             return self._fall(value, at or self.last_at)
         if self.levels and value >= self.levels[-1].peak:
             return self._past_a_level(value, at or self.last_at)
@@ -73,8 +76,8 @@ class Run:
     def stop(self, value: Decimal) -> "Run":
         """Read meterStop: it counts even where it is a little less than the last reading."""
         if self.floor <= value < self.last:
-            total = self.total_wh - (self.last - value)
-            return replace(self, last=value, total_wh=total)._noting("stop_below_register")
+            ended = replace(self, last=value, total_wh=self.total_wh - (self.last - value))
+            return ended if self.last - value <= ROUNDING_WH else ended._noting("stop_below_register")
         if self.last_at is not None and value - self.highest > LINKED_WH:
             return self._noting("stop_mismatch")
         return self.step(value, None)
@@ -102,7 +105,7 @@ class Run:
         if rise > SUDDEN_WH and rise > self._most(at):
             spike = spike or Spike(self.last, self.total_wh)
         return Run(
-            self.first, value, at or self.last_at, self.total_wh + rise, self.begun, self.linked, self.floor,
+            self.first, value, value, at or self.last_at, self.total_wh + rise, self.begun, self.linked, self.floor,
             self.levels, spike, self.notes,
         )  # fmt: skip
 
@@ -115,7 +118,7 @@ class Run:
     def _fall(self, value: Decimal, at: datetime | None) -> "Run":
         if self.spike is not None and value >= self.spike.last:
             total = self.spike.total + value - self.spike.last
-            back = replace(self, last=value, last_at=at, total_wh=total, spike=None)
+            back = replace(self, last=value, seen=value, last_at=at, total_wh=total, spike=None)
             return back._noting("register_spike")
         restarted = value <= RESTARTED_WH and value * 2 < self.last
         counted = value if restarted else ZERO
@@ -124,7 +127,7 @@ class Run:
             word = "session_register"  # no reading has ever followed meterStart
         level = Level(self.last, self.total_wh, counted, word)
         fallen = replace(
-            self, last=value, last_at=at, total_wh=self.total_wh + counted, floor=value, spike=None,
+            self, last=value, seen=value, last_at=at, total_wh=self.total_wh + counted, floor=value, spike=None,
             levels=(*self.levels, level)[-MAX_LEVELS:],
         )  # fmt: skip
         return fallen._noting(self.levels[0].word) if len(self.levels) == MAX_LEVELS else fallen
@@ -140,7 +143,7 @@ class Run:
             if climbed + ROUNDING_WH + shown / 100 >= shown or value - self.last > LINKED_WH:
                 word = "register_dip" if level.word == "register_reset" else level.word
                 back = replace(
-                    run, last=value, last_at=at, total_wh=level.total + climbed, levels=self.levels[:index],
+                    run, last=value, seen=value, last_at=at, total_wh=level.total + climbed, levels=self.levels[:index],
                     floor=self.first if index == 0 else level.peak,
                 )  # fmt: skip
                 return back._noting(word)

@@ -21,6 +21,7 @@ EXACT_CHARS = 27  # this many digits survive every sum and every factor in Decim
 PLACES = Decimal("1e-12")
 MAX_SHAPES = 8192
 
+_is_plain_number = re.compile(r"-?\d{1,15}(?:\.\d{1,12})?", re.ASCII).fullmatch
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 _FREEZING = Decimal("273.15")
 
@@ -43,15 +44,14 @@ def parse_v2_meter_values(meter_values: Any, *, received_at: datetime) -> Parsed
 def _parse(meter_values: Any, received_at: datetime) -> ParsedReadings:
     parsed = ParsedReadings([], [], [])
     for index, meter_value in enumerate(_as_list(meter_values)):
-        where = f"meterValue[{index}]"
         if type(meter_value) is not dict:
-            parsed.faults.append(Fault(where, "not_an_object"))
+            parsed.faults.append(Fault(f"meterValue[{index}]", "not_an_object"))
             continue
         sampled_at, flags = parse_timestamp(meter_value.get("timestamp"), received_at=received_at)
         for position, sample in enumerate(_as_list(meter_value.get("sampledValue"))):
             fault = _read(sample, sampled_at, flags, parsed)
             if fault:
-                parsed.faults.append(Fault(f"{where}.sampledValue[{position}]", fault))
+                parsed.faults.append(Fault(f"meterValue[{index}].sampledValue[{position}]", fault))
     return parsed
 
 
@@ -84,11 +84,15 @@ def _read(sample: Any, sampled_at: datetime, flags: tuple[str, ...], parsed: Par
             SignedReading(sampled_at, measurand, phase, location, context, _as_text(value), flags)
         )
         return ""
-    number, remark = _number(value)
-    if number is None:
-        return remark
-    if remark:
-        flags += (remark,)
+    if type(value) is str and _is_plain_number(value):
+        number = Decimal(value)
+    else:
+        found, remark = _number_written_oddly(value)
+        if found is None:
+            return remark
+        number = found
+        if remark:
+            flags += (remark,)
     if factor is not None:
         number *= factor
     if unit == "Fahrenheit" or unit == "K":
@@ -106,19 +110,8 @@ def _remembered(words: Words) -> Shape:
     return found
 
 
-def _number(value: Any) -> tuple[Decimal | None, str]:
-    """Return the exact number and a remark on how it was written, or None and the fault."""
-    if type(value) is str and len(value) <= EXACT_CHARS and value.isascii():
-        try:
-            number = Decimal(value)
-            if -MAX_VALUE < number < MAX_VALUE and "_" not in value and "E" not in value and "e" not in value:
-                return number, ""
-        except InvalidOperation:  # not a number at all, or NaN
-            pass
-    return _number_written_oddly(value)
-
-
 def _number_written_oddly(value: Any) -> tuple[Decimal | None, str]:
+    """Return the exact number and a remark on how it was written, or None and the fault."""
     text = "" if value is None else str(value).strip()
     if not text:
         return None, "value_empty"

@@ -219,7 +219,7 @@ def test_all_actions_of_all_versions_have_a_schema():
     assert [len(codec.actions(version)) for version in VERSIONS] == [39, 64, 91]
     for version in VERSIONS:
         for action in codec.actions(version):
-            assert codec.request_fault(version, action, {"no such member": []}) is not None or action
+            assert codec.request_fault(version, action, {"no such member": []}) is not None
             assert codec.request_schema(version, action)["type"] == "object"
 
 
