@@ -25,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--url", default=home, help="endpoint without the identity [OPENCPO_URL]")
         parser.add_argument("--stations", default="DEMO-1,DEMO-2,DEMO-3", help="identities, comma-separated")
         parser.add_argument(
-            "--tokens", default="DEMO-RFID-1,DEMO-RFID-2,DEMO-RFID-3", help="id tags that charge"
+            "--tokens",
+            default="DEMO-RFID-1,DEMO-EMP-1,DEMO-RFID-2,DEMO-EMP-2",
+            help="id tags that charge: ours and the partner's",
         )
         parser.add_argument(
             "--password", default=os.environ.get("OPENCPO_DEMO_PASSWORD"), help="for Basic auth"
