@@ -1,7 +1,7 @@
 """Who may do what, and who sees which rows: the one place that console, API, exports and live updates ask.
 
 `may(principal, action)` answers for the role, the functions below give the rows in the principal's scope. A row out
-of scope does not exist for him: views answer 404, never 403. Roles and pages: docs/operations.md.
+of scope does not exist for him: views answer 404, never 403.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ NETWORK_WIDE = frozenset(
 # What is an operator's as a whole cannot be done by somebody who is limited to some of its locations.
 OPERATOR_WIDE = frozenset({"tariff.write"})
 
-# Commands that read, or that first-line support may give (docs: console roles); everything else is dangerous.
+# Commands that read, or that first-line support may give; everything else is dangerous.
 SAFE_COMMANDS = frozenset(
     {
         "GetBaseReport",

@@ -49,7 +49,9 @@ urlpatterns: list[URLPattern] = [
     route("sessions/<uid>/meter-values/", sessions.SessionMeterValues, "session-meter-values"),
     route("sessions/<uid>/close/", sessions.SessionClose, "session-close"),
     route("tokens/", tokens.TokenList, "tokens"),
-    route("tokens/<uid>/", tokens.TokenDetail, "token"),
+    re_path(
+        r"^tokens/(?P<uid>[^\x00]+?)/?$", tokens.TokenDetail.as_view(), name="api-token"
+    ),  # may hold a slash
     route("tariffs/", tariffs.TariffList, "tariffs"),
     route("tariffs/price/", tariffs.TariffPrice, "tariff-price"),
     route("tariffs/<uid>/", tariffs.TariffDetail, "tariff"),

@@ -10,7 +10,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-# Role -> what it may do beside looking: the table that docs/operations.md shows.
+# Role -> what it may do beside looking.
 MAY = {
     "viewer": set(),
     "support": {"message.view", "command.safe", "onboarding.view", "review.resolve", "token.write"},

@@ -1,15 +1,12 @@
 """/cdrs/: what was charged and what it cost; as JSON and as CSV."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import django_filters
-from django import forms
 from django.db.models import F, QuerySet
 from django.db.models.fields.json import KT
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -18,39 +15,12 @@ from rest_framework.response import Response
 from billing.models import Cdr
 from billing.services import exports
 from cpo import access, audit, streams
+from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import refusals
 from cpo.api.serializers.cdrs import CdrDetailSerializer, CdrSerializer
 from cpo.lib import clock
 from cpo.models import AuditEvent
-
-
-class MomentField(forms.CharField):
-    """A moment in ISO 8601, or a day in UTC; as the end of a span, the day is part of it."""
-
-    def __init__(self, *, ends: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ends = ends
-
-    def clean(self, value: Any) -> datetime | None:
-        """Return the moment, UTC where none is said."""
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            day = parse_date(text)
-            if day is not None:
-                return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=int(self.ends))
-            moment = parse_datetime(text.replace(" ", "+"))  # a plus sign that nobody escaped
-        except (ValueError, OverflowError):
-            moment = None
-        if moment is None:
-            raise forms.ValidationError("A moment such as 2025-03-01T12:00:00Z, or a day such as 2025-03-01.")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class MomentFilter(django_filters.Filter):
-    field_class = MomentField
 
 
 class CdrFilters(django_filters.FilterSet):
@@ -59,17 +29,17 @@ class CdrFilters(django_filters.FilterSet):
     session = django_filters.CharFilter("session_uid", help_text="Id of the session.")
     station = django_filters.CharFilter("station_identity", help_text="Id of the station.")
     party = django_filters.CharFilter(help_text="'NL*ABC': the partner whose drivers charged.")
-    is_credit = django_filters.BooleanFilter()
+    is_credit = filters.Flag()
 
 
 CdrFilter = type(
     "CdrFilter",
     (CdrFilters,),
     {
-        "from": MomentFilter(
+        "from": filters.Moment(
             "ended_at", "gte", help_text="Ended at this moment or later; a day begins at 00:00 UTC."
         ),
-        "to": MomentFilter(
+        "to": filters.Moment(
             "ended_at", "lt", ends=True, help_text="Ended before this moment; a day is included."
         ),
     },

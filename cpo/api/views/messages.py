@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cpo import access
+from cpo.api import filters
 from cpo.api.endpoint import ListEndpoint
 from cpo.api.errors import refusals
 from stations.models import Frame
@@ -37,8 +38,8 @@ class FrameFilter(django_filters.FilterSet):
 
     action = django_filters.CharFilter()
     direction = django_filters.ChoiceFilter(choices=[("in", "in"), ("out", "out")], method="by_direction")
-    at_from = django_filters.IsoDateTimeFilter("at", "gte")
-    at_to = django_filters.IsoDateTimeFilter("at", "lt")
+    at_from = filters.Moment("at", "gte")
+    at_to = filters.Moment("at", "lt", ends=True)
 
     def by_direction(self, rows: QuerySet[Frame], name: str, word: str) -> QuerySet[Frame]:
         """Give frames of one direction."""

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cpo import access
+from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import refusals
 from cpo.api.serializers.sessions import CloseSerializer, MeterValueSerializer, SessionSerializer
@@ -27,10 +28,10 @@ class SessionFilter(django_filters.FilterSet):
     id_token = django_filters.CharFilter(
         method="by_id_token", help_text="As presented, or in one case of letters."
     )
-    active = django_filters.BooleanFilter(method="by_active", help_text="true: not ended yet.")
-    started_from = django_filters.IsoDateTimeFilter("started_at", "gte")
-    started_to = django_filters.IsoDateTimeFilter("started_at", "lt")
-    needs_review = django_filters.BooleanFilter()
+    active = filters.Flag(method="by_active", help_text="true: not ended yet.")
+    started_from = filters.Moment("started_at", "gte")
+    started_to = filters.Moment("started_at", "lt", ends=True)
+    needs_review = filters.Flag()
 
     def by_id_token(self, rows: QuerySet[Any], name: str, text: str) -> QuerySet[Any]:
         """Find a token as it was written, through the index."""

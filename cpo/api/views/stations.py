@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from cpo import access
 from cpo.access import Principal
+from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import Conflict, refusals
 from cpo.api.serializers.stations import (
@@ -28,7 +29,7 @@ class StationFilter(django_filters.FilterSet):
     """Query parameters of the list."""
 
     location = django_filters.CharFilter("location__uid", help_text="Id of the location.")
-    is_online = django_filters.BooleanFilter()
+    is_online = filters.Flag()
 
 
 def with_connectors(rows: QuerySet[ChargingStation]) -> QuerySet[ChargingStation]:

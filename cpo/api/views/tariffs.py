@@ -16,6 +16,7 @@ from billing.services import tariffs
 from billing.tariff import documents
 from cpo import access
 from cpo.access import Principal
+from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import refusals
 from cpo.api.places import place_of
@@ -35,7 +36,7 @@ from cpo.lib import clock
 class TariffFilter(django_filters.FilterSet):
     """Query parameters of the list."""
 
-    is_active = django_filters.BooleanFilter()
+    is_active = filters.Flag()
     currency = django_filters.CharFilter("currency", "iexact")
 
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cpo import access
+from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import Conflict, refusals
 from cpo.api.serializers.stations import StationWithPasswordSerializer
@@ -29,7 +30,7 @@ from stations.services import provisioning, review
 class ReviewFilter(django_filters.FilterSet):
     """Query parameters of the list."""
 
-    open = django_filters.BooleanFilter("resolved_at", "isnull", help_text="true: not resolved yet.")
+    open = filters.Flag("resolved_at", "isnull", help_text="true: not resolved yet.")
     kind = django_filters.ChoiceFilter(choices=ReviewItem.Kind.choices)
     station = django_filters.CharFilter("station__identity")
 
@@ -79,7 +80,7 @@ class ReviewItemResolve(Endpoint):
 class OnboardingFilter(django_filters.FilterSet):
     """Query parameters of the list."""
 
-    is_ignored = django_filters.BooleanFilter()
+    is_ignored = filters.Flag()
 
 
 class OnboardingList(ListEndpoint):

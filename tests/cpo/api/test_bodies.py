@@ -64,7 +64,7 @@ def test_it_takes_json_without_being_told_that_it_is(api):
     assert answer.status_code == 201
 
 
-@pytest.mark.parametrize("path", ["", "nothing/", "stations/ADA-1/nothing/", "tokens/a/b/"])
+@pytest.mark.parametrize("path", ["", "nothing/", "stations/ADA-1/nothing/", "sessions/a/b/"])
 def test_it_answers_404_in_its_own_shape_where_no_path_is(path):
     answer = ApiClient()("GET", path)
 

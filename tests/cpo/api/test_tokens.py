@@ -1,5 +1,7 @@
 """/tokens/: what drivers show to a charger."""
 
+from urllib.parse import quote
+
 import pytest
 
 from stations.models import IdToken
@@ -68,6 +70,13 @@ def test_it_deletes_a_token(api):
     assert (answer.status_code, answer.content) == (204, b"")
     assert not IdToken.objects.exists()
     assert api("DELETE", "tokens/BO-1/").status_code == 404
+
+
+@pytest.mark.parametrize("uid", ["A/B", "A?B", "A#B", "A%B", "A B", ".."])
+def test_it_finds_a_token_with_any_characters(api, uid):
+    factories.token(uid)
+
+    assert api.get(f"tokens/{quote(uid, safe='')}/")["uid"] == uid
 
 
 def test_it_leaves_a_partners_token_to_the_partner(api):
