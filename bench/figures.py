@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import uvloop
 
-from bench import bench_cdrs, bench_tariff, load, proc, servers, verify
+from bench import bench_cdrs, bench_tariff, cost, proc, servers, verify
+from bench.cost import Cost
+from bench.loads import pace, percentile_ms, storm, window
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Kind, Server, Unavailable, serving
-from bench.swarm import Charger, Swarm, pace, percentile_ms, storm, window
+from bench.swarm import Charger, Swarm
 
 Entry = dict[str, Any]
 FEW, MANY, CROWD = 200, 2_000, 10_000
@@ -81,17 +83,18 @@ def on(run: Run, kind: Kind, work: Callable[[Server], Awaitable[Any]], *, deflat
 def p1(run: Run) -> dict[str, Entry]:
     """Server CPU per durable message and messages a second from one process, standard mix, 200 chargers."""
 
-    def work(seconds: int) -> Callable[[Server], Awaitable[load.Cost]]:
-        async def measure(server: Server) -> load.Cost:
-            swarm = load.swarm_for(server, FEW)
+    def work(seconds: int) -> Callable[[Server], Awaitable[Cost]]:
+        async def measure(server: Server) -> Cost:
+            swarm = cost.swarm_for(server, FEW)
             await swarm.connect()
             await swarm.boot()
-            cost = await load.cost(
-                server, swarm, warmup_s=run.seconds(4, 2), seconds=seconds, database=run.database
+            warmup_s = run.seconds(4, 2)
+            found = await cost.measure(
+                server, swarm, warmup_s=warmup_s, seconds=seconds, database=run.database
             )
             await run.finish(server, swarm)
-            show(server.kind.name, cost)
-            return cost
+            show(server.kind.name, found)
+            return found
 
         return measure
 
@@ -109,11 +112,11 @@ def p1(run: Run) -> dict[str, Entry]:
     }
 
 
-def show(name: str, cost: load.Cost) -> None:
+def show(name: str, found: Cost) -> None:
     print(
-        f"  {name}: {cost.server_us:.1f} µs a message ({cost.server_load:.0%} of a core), {cost.rate:.0f}/s, "
-        f"p50 {cost.p50_ms:.1f} ms, p99 {cost.p99_ms:.1f} ms; PostgreSQL {cost.database_us:.1f} µs, "
-        f"generator {cost.generator_us:.1f} µs",
+        f"  {name}: {found.server_us:.1f} µs a message ({found.server_load:.0%} of a core), {found.rate:.0f}/s, "
+        f"p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms; PostgreSQL {found.database_us:.1f} µs, "
+        f"generator {found.generator_us:.1f} µs",
         flush=True,
     )
 
@@ -127,7 +130,7 @@ def p2(run: Run) -> dict[str, Entry]:
     run.need_stations(chargers)
 
     async def measure(server: Server) -> float:
-        swarm = load.swarm_for(server, chargers)
+        swarm = cost.swarm_for(server, chargers)
         await swarm.connect()
         await swarm.boot()
         await swarm.stagger()
@@ -190,7 +193,7 @@ def p3(run: Run) -> dict[str, Entry]:
 
 async def idle(server: Server, number: int, deflate: bool, *, first: int) -> Swarm:
     """That many more chargers, connected, booted and quiet."""
-    swarm = load.swarm_for(server, number, deflate=deflate, first=first)
+    swarm = cost.swarm_for(server, number, deflate=deflate, first=first)
     await swarm.connect()
     await swarm.boot(timeout_s=120)
     await asyncio.sleep(1)
@@ -205,7 +208,7 @@ def p4(run: Run) -> dict[str, Entry]:
     run.need_stations(MANY)
 
     async def measure(server: Server) -> tuple[float, int]:
-        swarm = load.swarm_for(server, MANY)
+        swarm = cost.swarm_for(server, MANY)
         await swarm.connect()
         await swarm.boot()
         took_s = await storm(swarm)
@@ -243,7 +246,7 @@ def p5(run: Run) -> dict[str, Entry]:
             raise Unavailable(f"POST {path}: {answer.status_code} {answer.text[:200]}")
 
     async def work(holder: Server, api: Server) -> None:
-        swarm = load.swarm_for(holder, FEW)
+        swarm = cost.swarm_for(holder, FEW)
         await swarm.connect()
         await swarm.boot()
         swarm.on_call = on_call

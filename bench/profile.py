@@ -13,10 +13,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from bench import load, servers
+from bench import cost, servers
 from bench.figures import FEW, MANY, Run, on, show
+from bench.loads import storm
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Server
-from bench.swarm import storm
 
 RATE_HZ = 250
 WARMUP_S = 3
@@ -40,7 +40,7 @@ def main() -> None:
         run.need_stations(MANY)
 
     async def work(server: Server) -> None:
-        swarm = load.swarm_for(server, MANY if options.load == "storm" else FEW)
+        swarm = cost.swarm_for(server, MANY if options.load == "storm" else FEW)
         await swarm.connect()
         await swarm.boot()
         command = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(server.pid)]
@@ -60,7 +60,7 @@ def main() -> None:
         if options.load == "storm":
             print(f"  all back after {await storm(swarm):.1f} s")
         else:
-            show(kind.name, await load.cost(server, swarm, warmup_s=WARMUP_S, seconds=options.seconds))
+            show(kind.name, await cost.measure(server, swarm, warmup_s=WARMUP_S, seconds=options.seconds))
         _, said = await asyncio.to_thread(spy.communicate)
         if spy.returncode:
             raise SystemExit(f"py-spy failed: {said.decode()[-300:]}")

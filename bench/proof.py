@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import uvloop
 
 from bench import databases, servers
@@ -42,6 +43,25 @@ select s.identity, c.transaction_id, c.status, c.meter_start_wh, c.meter_stop_wh
     (select count(*) from billing_cdr b where b.session_id = c.id)
 from stations_chargingsession c join stations_chargingstation s on s.id = c.station_id
 """
+# the inverse run: a comparison that does not see these sees nothing
+LOSE = """
+delete from stations_frame f using stations_chargingstation s
+where s.id = f.station_id and f.message_id = %s and s.identity = %s
+"""
+FALSIFY = """
+update stations_chargingsession set meter_stop_wh = meter_stop_wh + 1
+where id = (select min(id) from stations_chargingsession where status = 'ended')
+"""
+DOUBLE = """
+update stations_chargingsession set transaction_id = transaction_id || '0'
+where id = (select max(id) from stations_chargingsession)
+"""
+SABOTAGED = (
+    "answered, not in the journal",
+    "transactions without a session",
+    "sessions that no charger knows",
+    "wrong registers",
+)
 
 
 @dataclass
@@ -177,6 +197,7 @@ def compare(url: str, fleet: Fleet) -> dict[str, list[str]]:
         "transactions without a session": [str(key) for key in told if key not in rows],
         "sessions that no charger knows": [str(key) for key in rows if key not in told],
         "two transactions with one id": ["ids repeat"] * (len(fleet.transactions) - len(told)),
+        "two sessions for one transaction": [str(key) for key, found in rows.items() if len(found) > 1],
         "wrong registers": [],
         "not one CDR": [],
     }
@@ -192,9 +213,21 @@ def compare(url: str, fleet: Fleet) -> dict[str, list[str]]:
     return wrong
 
 
+def sabotage(url: str, fleet: Fleet) -> list[str]:
+    """Lose, double and falsify one row each, and give the kinds of fault that `compare` then overlooks."""
+    station, message_id = min(fleet.answered())
+    with psycopg.connect(url) as connection:
+        connection.execute(LOSE, (message_id, station))
+        connection.execute(DOUBLE)
+        connection.execute(FALSIFY)
+    wrong = compare(url, fleet)
+    return [kind for kind in SABOTAGED if not wrong[kind]]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.proof", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer kills")
+    parser.add_argument("--keep", action="store_true", help="leave the database for a look")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     random.seed(options.seed)
@@ -219,6 +252,9 @@ def main() -> int:
     finally:
         product.stop()
     wrong = compare(url, fleet)
+    overlooked = sabotage(url, fleet)
+    if not options.keep:
+        databases.drop(str(PROOF.database))
     report = {
         "seed": options.seed,
         "transactions": len(fleet.transactions),
@@ -227,6 +263,7 @@ def main() -> int:
         "worker kills": worker_kills,
         "CDRs complete after s": round(recovery_s, 1),
         **{name: len(cases) for name, cases in wrong.items()},
+        "sabotage overlooked": len(overlooked),
     }
     for name, value in report.items():
         print(f"{name:<34}{value}")
@@ -234,7 +271,7 @@ def main() -> int:
         for case in cases[:5]:
             print(f"  {name}: {case}")
     (var / "proof.json").write_text(json.dumps(report, indent=1) + "\n")
-    return 1 if any(wrong.values()) else 0
+    return 1 if any(wrong.values()) or overlooked else 0
 
 
 if __name__ == "__main__":

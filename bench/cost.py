@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass
 
 from bench import proc
+from bench.loads import percentile_ms, saturate, window
 from bench.servers import PASSWORD, Server
-from bench.swarm import Swarm, percentile_ms, saturate, window
+from bench.swarm import Swarm
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def swarm_for(server: Server, chargers: int, *, deflate: bool = False, first: in
     return Swarm(server.url, chargers, password=PASSWORD, deflate=deflate, first=first)
 
 
-async def cost(
+async def measure(
     server: Server, swarm: Swarm, *, warmup_s: float, seconds: float, database: int | None = None
 ) -> Cost:
     """Warm up, then measure CPU over `seconds` of closed loop with the swarm's chargers."""
