@@ -212,7 +212,7 @@ def _settle(connection: Connection, push: Push, request: Outgoing, answer: Answe
     else:
         outcome = "failed"
         _postpone(push, answer.reason, answer.retry_after_s)
-    metrics.ocpi_pushes.inc(push.module, outcome)
+    metrics.ocpi_pushes.add(push.module, outcome)
 
 
 def _is_delivered(push: Push, request: Outgoing, answer: Answer, profile: Profile) -> bool:
@@ -284,7 +284,7 @@ def _settle_unbuilt(connection: Connection, push: Push, error: Exception) -> Non
         _refuse(connection, push, str(error))
     else:
         _postpone(push, f"cannot be written: {type(error).__name__} {error}", None)
-    metrics.ocpi_pushes.inc(push.module, "unbuilt")
+    metrics.ocpi_pushes.add(push.module, "unbuilt")
 
 
 def _send_parent_again(push: Push) -> None:

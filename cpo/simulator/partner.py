@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,8 @@ class Partner:
         from cpo.simulator.partner_http import make_server
 
         self._server = make_server(self, self._port)
-        threading.Thread(target=self._server.serve_forever, name="partner", daemon=True).start()
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        threading.Thread(target=serve, name="partner", daemon=True).start()
         return self
 
     def stop(self) -> None:

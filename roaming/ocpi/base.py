@@ -12,6 +12,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+import structlog
+from django.db import DatabaseError
 from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
@@ -30,6 +32,7 @@ from roaming.ocpi.versions import Version
 from roaming.visibility import VisibleTo
 from stations.models import Operator
 
+log = structlog.get_logger(__name__)
 BODY_LIMIT = 1024 * 1024  # bytes of a document that a partner sends
 _USE_NOTED = timedelta(minutes=1)
 
@@ -182,10 +185,14 @@ class OcpiView(APIView):
         if isinstance(finished, Response):
             for name in ("X-Request-ID", "X-Correlation-ID"):
                 finished[name] = _message_id(request, name)
+            finished["Allow"] = ", ".join(self.allowed_methods)
             if self.is_functional:
                 self._swap_route(request, finished)
             finished.render()
-            self._record(request, finished)
+            try:
+                self._record(request, finished)
+            except DatabaseError:
+                log.warning("exchange not stored", module=self.module, request_id=finished["X-Request-ID"])
         return finished
 
     def _swap_route(self, request: Any, response: Response) -> None:
@@ -197,7 +204,7 @@ class OcpiView(APIView):
                     response[f"OCPI-{ours}-{name}"] = value
 
     def _record(self, request: Any, response: Response) -> None:
-        metrics.ocpi_requests.inc(self.module, str(response.status_code))
+        metrics.ocpi_requests.add(self.module, str(response.status_code))
         connection = getattr(request, "_user", None)
         if not isinstance(connection, Connection):
             return  # nobody we know: counted, not stored
