@@ -124,7 +124,7 @@ class FreeUse:
     period: ChargingPeriod
     moment: Moment
     quantity: Decimal
-    asked: tuple[Rule, ...]
+    asked: Sequence[Rule]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ must be cut where a check can flip (`Cuts`, `periods.split`). OCPI 2.3.0 mod_tar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -58,8 +58,8 @@ class Rule:
         "component",
         "component_index",
         "denominator",
-        "earlier",
         "element_index",
+        "siblings",
         "tariff",
         "taxation",
         "texts",
@@ -69,7 +69,7 @@ class Rule:
     )
 
     def __init__(
-        self, tariff: Tariff, element_index: int, component_index: int, earlier: tuple[Rule, ...]
+        self, tariff: Tariff, element_index: int, component_index: int, siblings: list[Rule], states_vat: bool
     ) -> None:
         element = tariff.elements[element_index]
         self.tariff = tariff
@@ -77,13 +77,18 @@ class Rule:
         self.component_index = component_index
         self.component: PriceComponent = element.price_components[component_index]
         self.checks = tuple(_checks(element.restrictions)) if element.restrictions else ()
-        self.earlier = earlier  # rules of the same dimension that are asked first
+        self.siblings = siblings  # all rules of the same dimension, in the order in which they are asked
         self.words = ", ".join(check.words for check in self.checks)
-        self.taxation = taxation(tariff, self.component)
+        self.taxation = taxation(tariff.tax_included, self.component, states_vat)
         self.timed = self.component.type in (Dimension.TIME, Dimension.PARKING_TIME)
         self.denominator = SECONDS_PER_HOUR if self.timed else 1  # units that cost the component's price
         self.unit = "s" if self.timed else "kWh" if self.component.type is Dimension.ENERGY else "session"
         self.texts: dict[object, str] = {}  # sentences of explain.py that depend on the tariff alone
+
+    @property
+    def earlier(self) -> list[Rule]:
+        """Return the rules that are asked before this one."""
+        return self.siblings[: self.siblings.index(self)]
 
 
 class Cuts(NamedTuple):
@@ -105,8 +110,8 @@ class Electrical(NamedTuple):
 class Rulebook:
     """A tariff compiled: rules per dimension in the order in which they are asked."""
 
-    session: Mapping[Dimension, tuple[Rule, ...]]
-    reservation: Mapping[tuple[ReservationRestriction, Dimension], tuple[Rule, ...]]
+    session: Mapping[Dimension, list[Rule]]
+    reservation: Mapping[tuple[ReservationRestriction, Dimension], list[Rule]]
     electrical: Mapping[Dimension, Electrical]  # only dimensions that ask for current or power
     reservation_cuts: Cuts
     session_cuts: dict[tuple[Dimension, ...], Cuts] = field(
@@ -131,7 +136,7 @@ def rulebook(tariff: Tariff) -> Rulebook:
     return compiled
 
 
-def first_match(rules: tuple[Rule, ...], moment: Moment) -> Rule | None:
+def first_match(rules: Sequence[Rule], moment: Moment) -> Rule | None:
     """Return the rule that prices this moment: the first in tariff order whose restrictions all match."""
     for rule in rules:
         for test, limit, _ in rule.checks:
@@ -143,10 +148,11 @@ def first_match(rules: tuple[Rule, ...], moment: Moment) -> Rule | None:
 
 
 def _compile(tariff: Tariff) -> Rulebook:
-    session: dict[Dimension, tuple[Rule, ...]] = dict.fromkeys(Dimension, ())
-    reservation = {
-        (kind, dimension): tuple[Rule, ...]() for kind in RESERVATION_KINDS for dimension in Dimension
+    session: dict[Dimension, list[Rule]] = {dimension: [] for dimension in Dimension}
+    reservation: dict[tuple[ReservationRestriction, Dimension], list[Rule]] = {
+        (kind, dimension): [] for kind in RESERVATION_KINDS for dimension in Dimension
     }
+    states_vat = tariff.states_vat
     for index, element in enumerate(tariff.elements):
         restrictions = element.restrictions or TariffRestrictions()
         if restrictions.unknown:
@@ -154,12 +160,10 @@ def _compile(tariff: Tariff) -> Rulebook:
                 f"elements[{index}].restrictions.{restrictions.unknown[0]} is no OCPI restriction"
             )
         for position, component in enumerate(element.price_components):
-            if restrictions.reservation is None:
-                rules = session[component.type]
-                session[component.type] = (*rules, Rule(tariff, index, position, rules))
-            elif restrictions.reservation in RESERVATION_KINDS:
-                key = (restrictions.reservation, component.type)
-                reservation[key] = (*reservation[key], Rule(tariff, index, position, reservation[key]))
+            rules = session[component.type]
+            if restrictions.reservation is not None:
+                rules = reservation.get((restrictions.reservation, component.type), [])
+            rules.append(Rule(tariff, index, position, rules, states_vat))
     asked = {dimension: _electrical(rules) for dimension, rules in session.items()}
     return Rulebook(
         session=session,

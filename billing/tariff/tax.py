@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from . import money
-from .model import PriceComponent, Tariff, TaxIncluded
+from .model import PriceComponent, TaxIncluded
 from .money import ZERO, Pieces
 
 _HUNDRED = Decimal(100)
@@ -60,14 +60,14 @@ class Price(NamedTuple):
 FREE = Price(ZERO, ZERO)
 
 
-def taxation(tariff: Tariff, component: PriceComponent) -> Taxation:
-    """Say how the price of this component relates to its taxes."""
-    if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
+def taxation(tax_included: TaxIncluded, component: PriceComponent, states_vat: bool) -> Taxation:
+    """Say how the price of a component relates to its taxes; `states_vat`: some component of the tariff does."""
+    if tax_included is TaxIncluded.NOT_APPLICABLE:
         return Taxation.NONE
-    inside = tariff.tax_included is TaxIncluded.YES
+    inside = tax_included is TaxIncluded.YES
     if component.vat is not None:
         return Taxation.INSIDE if inside else Taxation.ON_TOP
-    if tariff.states_vat:
+    if states_vat:
         return Taxation.NONE
     return Taxation.UNKNOWN_INSIDE if inside else Taxation.UNKNOWN_ON_TOP
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import given, settings
+import hypothesis
 from hypothesis import strategies as st
 
 from billing.tariff import CannotPrice, ChargingPeriod, InvalidTariff, Policy, Rounding, Tariff, Usage, price
@@ -11,6 +11,13 @@ from billing.tariff.periods import split
 from billing.tariff.restrictions import rulebook
 
 from .make import component, document, element
+
+
+def given(*strategies, examples=100):
+    """Draw examples without a deadline: how long one takes says nothing on a shared machine."""
+    settings = hypothesis.settings(deadline=None, max_examples=examples)
+    return lambda test: settings(hypothesis.given(*strategies)(test))
+
 
 ZERO = Decimal(0)
 DAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
@@ -160,8 +167,7 @@ def test_the_periods_of_a_bill_price_to_the_same_bill(usage, tariff):
     assert again.billed == bill.billed
 
 
-@settings(max_examples=50)
-@given(usages(), tariffs())
+@given(usages(), tariffs(), examples=50)
 def test_the_periods_of_a_cdr_price_to_the_same_bill(usage, tariff):
     bill = price(usage, tariff)
 
