@@ -7,73 +7,45 @@ to the location. Older versions are translated up: 2.2.1 prices are without tax,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
 from . import money
+from .energy_mix import EnergyMix
 from .errors import CannotExpress, InvalidTariff
 from .shapes import NEWEST, Shape, shape_of
-from .wire import Node, write_moment
+from .vocabulary import (
+    RESERVATION_KINDS,
+    DayOfWeek,
+    Dimension,
+    ReservationRestriction,
+    TariffType,
+    TaxIncluded,
+)
+from .wire import Node, without_empty, write_moment
+
+__all__ = [
+    "RESERVATION_KINDS",
+    "DayOfWeek",
+    "Dimension",
+    "DisplayText",
+    "EnergyMix",
+    "PriceComponent",
+    "PriceLimit",
+    "ReservationRestriction",
+    "Tariff",
+    "TariffElement",
+    "TariffRestrictions",
+    "TariffType",
+    "TaxIncluded",
+]
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:00)?")
 _DATE = re.compile(r"[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _PRICE_STEP = Decimal("1E-6")  # of a price without tax that is computed from one with tax
-
-
-class Dimension(StrEnum):
-    """OCPI 2.3.0 mod_tariffs#TariffDimensionType."""
-
-    FLAT = "FLAT"
-    ENERGY = "ENERGY"
-    TIME = "TIME"
-    PARKING_TIME = "PARKING_TIME"
-
-
-class TariffType(StrEnum):
-    """OCPI 2.3.0 mod_tariffs#TariffType."""
-
-    AD_HOC_PAYMENT = "AD_HOC_PAYMENT"
-    PROFILE_CHEAP = "PROFILE_CHEAP"
-    PROFILE_FAST = "PROFILE_FAST"
-    PROFILE_GREEN = "PROFILE_GREEN"
-    REGULAR = "REGULAR"
-
-
-class TaxIncluded(StrEnum):
-    """OCPI 2.3.0 mod_tariffs#TaxIncluded."""
-
-    YES = "YES"
-    NO = "NO"
-    NOT_APPLICABLE = "N/A"
-
-
-class DayOfWeek(StrEnum):
-    """OCPI 2.3.0 mod_tariffs#DayOfWeek, in the order of `datetime.weekday()`."""
-
-    MONDAY = "MONDAY"
-    TUESDAY = "TUESDAY"
-    WEDNESDAY = "WEDNESDAY"
-    THURSDAY = "THURSDAY"
-    FRIDAY = "FRIDAY"
-    SATURDAY = "SATURDAY"
-    SUNDAY = "SUNDAY"
-
-
-class ReservationRestriction(StrEnum):
-    """OCPI 2.3.0 mod_tariffs#ReservationRestrictionType, and what the bookings module adds to it."""
-
-    RESERVATION = "RESERVATION"
-    RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
-    BOOKING = "BOOKING"
-    BOOKING_EXPIRES = "BOOKING_EXPIRES"
-    BOOKING_CANCELLATION_FEES = "BOOKING_CANCELLATION_FEES"
-    BOOKING_OVERTIME = "BOOKING_OVERTIME"
-
-
-RESERVATION_KINDS = (ReservationRestriction.RESERVATION, ReservationRestriction.RESERVATION_EXPIRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,52 +54,6 @@ class DisplayText:
 
     language: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyShare:
-    """A part of the energy mix: a source in percent, or an impact in g/kWh."""
-
-    name: str
-    value: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyMix:
-    """Where the energy comes from (OCPI 2.3.0 mod_locations#EnergyMix)."""
-
-    is_green_energy: bool
-    energy_sources: tuple[EnergyShare, ...] = ()
-    environ_impact: tuple[EnergyShare, ...] = ()
-    supplier_name: str | None = None
-    energy_product_name: str | None = None
-
-    @classmethod
-    def read(cls, node: Node) -> EnergyMix:
-        return cls(
-            is_green_energy=node.need("is_green_energy").flag(),
-            energy_sources=tuple(
-                EnergyShare(item.need("source").text(), item.need("percentage").number())
-                for item in _list(node, "energy_sources")
-            ),
-            environ_impact=tuple(
-                EnergyShare(item.need("category").text(), item.need("amount").number())
-                for item in _list(node, "environ_impact")
-            ),
-            supplier_name=_text(node, "supplier_name"),
-            energy_product_name=_text(node, "energy_product_name"),
-        )
-
-    def write(self) -> dict[str, object]:
-        return _without_empty(
-            {
-                "is_green_energy": self.is_green_energy,
-                "energy_sources": [{"source": s.name, "percentage": s.value} for s in self.energy_sources],
-                "environ_impact": [{"category": s.name, "amount": s.value} for s in self.environ_impact],
-                "supplier_name": self.supplier_name,
-                "energy_product_name": self.energy_product_name,
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +69,7 @@ class PriceLimit:
         return cls(node.need(before).not_negative(), after.not_negative() if after else None)
 
     def write(self, shape: Shape) -> dict[str, object]:
-        return _without_empty(
+        return without_empty(
             {str(shape.before_taxes): self.before_taxes, str(shape.after_taxes): self.after_taxes}
         )
 
@@ -172,7 +98,7 @@ class PriceComponent:
         if tax_included is TaxIncluded.YES and not shape.has_tax_included:
             price = money.trim(money.before_tax(price, self.vat or money.ZERO).quantize(_PRICE_STEP))
         vat = self.vat if shape.has_parties else None
-        return _without_empty(
+        return without_empty(
             {"type": str(self.type), "price": price, "vat": vat, "step_size": self.step_size}
         )
 
@@ -215,7 +141,7 @@ class TariffRestrictions:
         missing = [name for name in _SINCE_PARTIES if values[name] is not None]
         if missing and not shape.has_parties:
             raise CannotExpress(f"{path}.{missing[0]}", f"is unknown to OCPI {shape.version}")
-        return _without_empty({name: _write_restriction(value) for name, value in values.items()})
+        return without_empty({name: _write_restriction(value) for name, value in values.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +162,7 @@ class TariffElement:
     def write(self, shape: Shape, tax_included: TaxIncluded, path: str) -> dict[str, object]:
         restrictions = self.restrictions.write(shape, f"{path}.restrictions") if self.restrictions else None
         components = [component.write(shape, tax_included) for component in self.price_components]
-        return _without_empty({"price_components": components, "restrictions": restrictions})
+        return without_empty({"price_components": components, "restrictions": restrictions})
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,18 +203,18 @@ class Tariff:
         newer = {**_read_parties(node, shape)} if shape.has_parties else {}
         energy_mix, amount = node.get("energy_mix"), node.get("preauthorize_amount")
         return cls(
-            id=_text(node, "id") or "",
+            id=node.optional_text("id") or "",
             currency=_currency(node.need("currency")),
             elements=elements,
             tax_included=_tax_included(node, shape, elements),
             tariff_alt_text=tuple(
                 DisplayText(item.need("language").text(), item.need("text").text())
-                for item in _list(node, "tariff_alt_text")
+                for item in node.list("tariff_alt_text")
             ),
-            tariff_alt_url=_text(node, "tariff_alt_url"),
+            tariff_alt_url=node.optional_text("tariff_alt_url"),
             preauthorize_amount=amount.not_negative() if amount and shape.has_tax_included else None,
             energy_mix=EnergyMix.read(energy_mix) if energy_mix else None,
-            last_updated=_moment(node, "last_updated"),
+            last_updated=node.optional_moment("last_updated"),
             vat_unknown=not shape.has_parties,
             **newer,  # type: ignore[arg-type]  # typed where it is built
         )
@@ -329,7 +255,7 @@ class Tariff:
             "energy_mix": self.energy_mix.write() if self.energy_mix else None,
             "last_updated": self.last_updated,
         }
-        return _without_empty(
+        return without_empty(
             {k: write_moment(v) if isinstance(v, datetime) else v for k, v in document.items()}
         )
 
@@ -347,13 +273,13 @@ def _read_parties(node: Node, shape: Shape) -> Mapping[str, object]:
     """Read what OCPI 2.1.1 does not have."""
     kind, least, most = node.get("type"), node.get("min_price"), node.get("max_price")
     return {
-        "country_code": _text(node, "country_code"),
-        "party_id": _text(node, "party_id"),
+        "country_code": node.optional_text("country_code"),
+        "party_id": node.optional_text("party_id"),
         "type": kind.choice(TariffType) if kind else None,
         "min_price": PriceLimit.read(least, shape) if least else None,
         "max_price": PriceLimit.read(most, shape) if most else None,
-        "start_date_time": _moment(node, "start_date_time"),
-        "end_date_time": _moment(node, "end_date_time"),
+        "start_date_time": node.optional_moment("start_date_time"),
+        "end_date_time": node.optional_moment("end_date_time"),
     }
 
 
@@ -367,21 +293,6 @@ def _tax_included(node: Node, shape: Shape, elements: tuple[TariffElement, ...])
         return node.need("tax_included").choice(TaxIncluded)
     stated = any(c.vat is not None for element in elements for c in element.price_components)
     return TaxIncluded.NO if stated or not shape.has_parties else TaxIncluded.NOT_APPLICABLE
-
-
-def _list(node: Node, key: str) -> Iterator[Node]:
-    member = node.get(key)
-    return member.items() if member else iter(())
-
-
-def _text(node: Node, key: str) -> str | None:
-    member = node.get(key)
-    return member.text() if member else None
-
-
-def _moment(node: Node, key: str) -> datetime | None:
-    member = node.get(key)
-    return member.moment() if member else None
 
 
 def _currency(node: Node) -> str:
@@ -420,13 +331,6 @@ def _write_restriction(value: object) -> object:
     if isinstance(value, date | StrEnum):
         return str(value)
     return [str(day) for day in value] if isinstance(value, tuple) else value
-
-
-def _without_empty(document: dict[str, object]) -> dict[str, object]:
-    """Leave out what is not set: OCPI reads null, empty and absent alike."""
-    return {
-        key: value for key, value in document.items() if value is not None and value != [] and value != {}
-    }
 
 
 _READERS = {

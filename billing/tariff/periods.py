@@ -14,13 +14,12 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from . import money
+from . import clocks, money
 from .errors import InvalidUsage
 from .restrictions import Cuts
 from .shapes import NEWEST, Shape, shape_of
 from .wire import Node, write_moment
 
-_DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _ENERGY_GRID = Decimal("1E-4")  # kWh; where energy is divided by time, to 0.1 Wh
 _WHOLE = Decimal(1)
@@ -134,7 +133,7 @@ class Usage:
 
     @property
     def zone(self) -> ZoneInfo:
-        return _zone(self.time_zone)
+        return clocks.zone(self.time_zone)
 
     @property
     def session_start(self) -> datetime | None:
@@ -198,13 +197,13 @@ def split(usage: Usage, cuts_of: Callable[[ChargingPeriod], Cuts]) -> tuple[Char
     """
     pieces: list[ChargingPeriod] = []
     charged = money.ZERO
-    clocks: dict[tuple[time, ...], list[datetime]] = {}
+    local: dict[tuple[time, ...], list[datetime]] = {}
     session_start, reservation_start = usage.session_start, usage.reservation_start
     for period in usage.periods:
         cuts = cuts_of(period)
-        if cuts.clocks not in clocks:
-            clocks[cuts.clocks] = sorted(_local_instants(usage.start, usage.end, usage.zone, cuts.clocks))
-        shown = clocks[cuts.clocks]
+        if cuts.clocks not in local:
+            local[cuts.clocks] = sorted(clocks.instants(usage.start, usage.end, usage.zone, cuts.clocks))
+        shown = local[cuts.clocks]
         instants = shown[bisect_right(shown, period.start) : bisect_left(shown, period.end)]
         if cuts.elapsed:
             began = reservation_start if period.only_reserves or session_start is None else session_start
@@ -283,72 +282,12 @@ def _seconds_at(volume: int, done: Decimal, length: Decimal) -> int:
     return int(money.portion(Decimal(volume), done, length, _WHOLE))
 
 
-def _local_instants(
-    start: datetime, end: datetime, zone: ZoneInfo, clocks: Sequence[time]
-) -> Iterator[datetime]:
-    """Yield the instants of a session at which a local clock shows one of the times, or jumps.
-
-    A jump (start or end of daylight saving) is always a border: it can skip a time of day or show it twice.
-    """
-    left = start
-    while clocks and left < end:
-        right = min(end, left + _DAY)
-        offset = _offset(left, zone)
-        jumps = _offset(right, zone) != offset
-        if jumps:
-            right = _jump(left, right, zone)
-        for shown in _shown(left + offset, right + offset, clocks):
-            yield shown - offset
-        left = right
-        if jumps:
-            yield left
-
-
-def _shown(left: datetime, right: datetime, clocks: Sequence[time]) -> Iterator[datetime]:
-    """Yield when a clock that does not jump shows the times, between two instants at most a day apart."""
-    day, first, last = left.date(), left.time(), right.time()
-    if right.date() == day:
-        for clock in clocks:
-            if first <= clock < last:
-                yield datetime.combine(day, clock, UTC)
-        return
-    for clock in clocks:
-        if first <= clock:
-            yield datetime.combine(day, clock, UTC)
-        if clock < last:
-            yield datetime.combine(right.date(), clock, UTC)
-
-
-def _offset(instant: datetime, zone: ZoneInfo) -> timedelta:
-    return instant.astimezone(zone).utcoffset() or timedelta()
-
-
-def _jump(left: datetime, right: datetime, zone: ZoneInfo) -> datetime:
-    """Find the second at which the offset changes between two instants."""
-    offset = _offset(left, zone)
-    early, late = left.replace(microsecond=0), right
-    while late - early > _SECOND:
-        middle = early + _SECOND * ((late - early) // _SECOND // 2)
-        if _offset(middle, zone) == offset:
-            early = middle
-        else:
-            late = middle
-    return min(late.replace(microsecond=0), right)
-
-
 def _microseconds(span: timedelta) -> Decimal:
     return Decimal(span // timedelta(microseconds=1))
 
 
 def _nearest_second(instant: datetime) -> datetime:
     return (instant + _SECOND / 2).replace(microsecond=0)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as fault:  # not found, a folder of zones, not even a name
-        raise InvalidUsage("time_zone", f"{name[:40]!r} is not an IANA time zone") from fault
 
 
 def _end_names(shape: Shape) -> tuple[str, ...]:

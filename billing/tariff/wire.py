@@ -58,6 +58,19 @@ class Node:
         for index, value in enumerate(self.value):
             yield Node(value, self.error, f"{self.path}[{index}]")
 
+    def list(self, key: str) -> Iterator[Node]:
+        """Walk a list that may be left out."""
+        member = self.get(key)
+        return member.items() if member else iter(())
+
+    def optional_text(self, key: str) -> str | None:
+        member = self.get(key)
+        return member.text() if member else None
+
+    def optional_moment(self, key: str) -> datetime | None:
+        member = self.get(key)
+        return member.moment() if member else None
+
     def text(self) -> str:
         """Return a string; numbers are taken by their digits, as some senders write ids without quotes."""
         if isinstance(self.value, int) and not isinstance(self.value, bool):
@@ -132,3 +145,8 @@ def write_moment(moment: datetime) -> str:
     utc = moment.astimezone(UTC)
     text = utc.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{utc.microsecond:06}".rstrip("0") + "Z" if utc.microsecond else text + "Z"
+
+
+def without_empty(document: dict[str, object]) -> dict[str, object]:
+    """Leave out what is not set: OCPI reads null, empty and absent alike."""
+    return {key: value for key, value in document.items() if value is not None and value not in ([], {})}
