@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from cpo.lib import clock, events
@@ -152,6 +152,8 @@ def wait(command: Command, *, timeout_s: float) -> Command:
     pause_s = 0.01
     command.refresh_from_db()
     while command.is_open and time.monotonic() < deadline:
+        if not connection.in_atomic_block:
+            connection.close()  # back to the pool: many may wait at once, and the sender needs one
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, 0.25)
         command.refresh_from_db()

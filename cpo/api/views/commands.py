@@ -22,9 +22,8 @@ from stations.models import Command
 from stations.services import commands
 
 MAX_WAIT_S = 60
-WAITERS = threading.BoundedSemaphore(
-    12
-)  # per process: each holds a database connection of the pool while it waits
+# Per process: each waits in a thread of its own; beyond that the answer comes without waiting.
+WAITERS = threading.BoundedSemaphore(200)
 
 
 class CommandFilter(django_filters.FilterSet):
