@@ -53,7 +53,7 @@ class StationForm(forms.Form):
         assert isinstance(locations, forms.ModelChoiceField)
         locations.queryset = access.locations(principal).order_by("name")
         if not principal.is_network_wide:
-            locations.required = True  # a station without a location would be out of his own sight
+            locations.required = True  # a station without a location would be out of sight at once
         if station is not None:
             del self.fields["identity"]
 

@@ -1,15 +1,16 @@
 """Who may open a page or press a button: login, role, method and the audit record, in one decorator each.
 
-A page that is not in the principal's scope answers 404, one that his role may not open answers 403 with the reason.
+A page that is not in the principal's scope answers 404, one that the role may not open answers 403 with the reason.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
@@ -41,7 +42,7 @@ def page(action: str = "view") -> Callable[[View], View]:
             if not access.may(request.principal, action):
                 return _refuse(request, action)
             response = view(request, *args, **kwargs)
-            patch_cache_control(response, private=True, no_cache=True)  # type: ignore[arg-type]
+            patch_cache_control(response, private=True, no_cache=True)
             return response
 
         return require_safe(guarded)
@@ -66,13 +67,13 @@ def act(action: str, *, atomic: bool = True) -> Callable[[View], View]:
                 response: HttpResponseBase = _refuse(request, action)
                 _record(request, action, response)
                 return response
-            if not atomic:
-                response = view(request, *args, **kwargs)
-                _record(request, action, response)
-                return response
-            with transaction.atomic():
-                response = view(request, *args, **kwargs)
-                _record(request, action, response)
+            try:
+                with transaction.atomic() if atomic else nullcontext():
+                    response = view(request, *args, **kwargs)
+                    _record(request, action, response)
+            except Http404:
+                _record(request, action, HttpResponseNotFound())
+                raise
             return response
 
         return require_POST(guarded)

@@ -64,7 +64,7 @@ def todo(principal: Principal) -> dict[str, int]:
     onboarding = access.onboarding(principal).filter(is_ignored=False)
     if not access.may(principal, "onboarding.view"):
         onboarding = onboarding.none()
-    row = (
+    row: dict[str, Any] = dict(
         get_user_model()
         .objects.filter(pk=principal.user.pk)
         .annotate(review=_count(review), onboarding=_count(onboarding))

@@ -1,21 +1,32 @@
 """A tariff in plain words: what each part costs and when it applies (OCPI 2.3.0 mod_tariffs)."""
 
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.tariff import model
-from cpo.console.templatetags.console import duration, exact
+from cpo.console.templatetags.console import duration, exact, price_of
 
 WEEK = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 SHORT = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class Unit(NamedTuple):
+    """What a kind of price is for, and per what it is."""
+
+    icon: str
+    what: Any
+    unit: Any
+
+
 UNITS = {
-    "ENERGY": ("bolt", gettext_lazy("Energy"), gettext_lazy("per kWh")),
-    "TIME": ("clock", gettext_lazy("Charging time"), gettext_lazy("per hour")),
-    "PARKING_TIME": ("car-off", gettext_lazy("Parking after charging"), gettext_lazy("per hour")),
-    "FLAT": ("ticket", gettext_lazy("Start fee"), gettext_lazy("per session")),
+    "ENERGY": Unit("bolt", gettext_lazy("Energy"), gettext_lazy("per kWh")),
+    "TIME": Unit("clock", gettext_lazy("Charging time"), gettext_lazy("per hour")),
+    "PARKING_TIME": Unit("car-off", gettext_lazy("Parking after charging"), gettext_lazy("per hour parked")),
+    "FLAT": Unit("ticket", gettext_lazy("Start fee"), gettext_lazy("per session")),
 }
 
 
@@ -52,14 +63,22 @@ def elements(tariff: model.Tariff) -> list[Element]:
 
 
 def summary(tariff: model.Tariff) -> str:
-    """Say the tariff in one line: its first price of each kind."""
-    first: dict[str, str] = {}
+    """Say the tariff in one line: from the lowest to the highest price of each kind."""
+    prices: dict[str, set[Decimal]] = {}
     for element in tariff.elements:
         for component in element.price_components:
-            if component.price:
-                icon, what, unit = UNITS[component.type]
-                first.setdefault(component.type, f"{exact(component.price)} {tariff.currency} {unit}")
-    return " + ".join(first.values()) or _("free of charge")
+            prices.setdefault(component.type, set()).add(component.price)
+    parts = [
+        f"{_range(found)} {tariff.currency} {UNITS[kind].unit}"
+        for kind, found in prices.items()
+        if any(found)
+    ]
+    return " + ".join(parts) or _("free of charge")
+
+
+def _range(prices: set[Decimal]) -> str:
+    low, high = min(prices), max(prices)
+    return price_of(low) if low == high else f"{price_of(low)}–{price_of(high)}"
 
 
 def tax_words(tariff: model.Tariff) -> str:
@@ -71,7 +90,7 @@ def tax_words(tariff: model.Tariff) -> str:
 
 
 def _price(tariff: model.Tariff, component: model.PriceComponent) -> Price:
-    icon, what, unit = UNITS[component.type]
+    words = UNITS[component.type]
     notes = []
     if component.vat is not None:
         notes.append(_("VAT %(percent)s %%") % {"percent": exact(component.vat)})
@@ -79,8 +98,8 @@ def _price(tariff: model.Tariff, component: model.PriceComponent) -> Price:
         notes.append(_("in steps of %(step)s Wh") % {"step": exact(component.step_size)})
     elif component.step_size > 1 and component.type != model.Dimension.FLAT:
         notes.append(_("in steps of %(step)s") % {"step": duration(component.step_size)})
-    price = f"{exact(component.price)} {tariff.currency}" if component.price else _("free")
-    return Price(icon, what, price, unit if component.price else "", ", ".join(notes))
+    price = f"{price_of(component.price)} {tariff.currency}" if component.price else _("free")
+    return Price(words.icon, words.what, price, words.unit if component.price else "", ", ".join(notes))
 
 
 def when(limits: model.TariffRestrictions | None) -> str:

@@ -110,6 +110,10 @@ def _history(facts: Facts) -> Action:
     return Action(_("Connection history"), _page(facts, "history"), "history")
 
 
+def _reason(rejection: HandshakeRejection) -> words.Look:
+    return words.REJECTION.get(rejection.reason, words.Look("ban", "bad", rejection.reason))
+
+
 def _since(facts: Facts) -> str:
     moment = facts.station.online_changed_at
     return duration(int((facts.now - moment).total_seconds())) if moment else ""
@@ -127,8 +131,8 @@ def _credentials(facts: Facts) -> Verdict | None:
         "bad",
         "key",
         _("The charger knocks, but its credentials are refused: %(reason)s, %(count)d times.")
-        % {"reason": refused[0].get_reason_display().lower(), "count": refused[0].count},
-        str(words.REJECTION[refused[0].reason]),
+        % {"reason": _reason(refused[0]).word, "count": refused[0].count},
+        str(_reason(refused[0]).next_step),
         (_edit(facts, _("Set a new password")), _history(facts)),
     )
 
@@ -142,8 +146,8 @@ def _refused(facts: Facts) -> Verdict | None:
         "bad",
         "ban",
         _("The charger knocks, but its connection is refused: %(reason)s.")
-        % {"reason": newest.get_reason_display().lower()},
-        str(words.REJECTION.get(newest.reason, "")),
+        % {"reason": _reason(newest).word},
+        str(_reason(newest).next_step),
         (_edit(facts, _("Edit the station")), _history(facts)),
     )
 

@@ -116,13 +116,13 @@ PUSH = {
         "circle-x",
         "bad",
         _("Refused"),
-        _("The partner says no: read the error, agree with him, press Retry."),
+        _("The partner says no: read the error, agree with them, press Retry."),
     ),
 }
 
 PARTNER = {
     "invited": Look(
-        "hourglass", "info", _("Invited"), _("The partner has token A: wait for him to register.")
+        "hourglass", "info", _("Invited"), _("The partner has token A: wait for the registration.")
     ),
     "prepared": Look(
         "hourglass", "info", _("Prepared"), _("Press Register to exchange tokens with the partner.")
@@ -157,24 +157,64 @@ REVIEW = {
     ),
     "billing_failed": _("Give the connector a tariff that fits, then the next sweep bills the session."),
     "partner_refused": _(
-        "Read the partner's answer in his push queue, correct the object, then press Retry."
+        "Read the partner's answer in the push queue, correct the object, then press Retry."
     ),
 }
 
 # A refused handshake, by its reason.
 REJECTION = {
-    "unknown_identity": _(
-        "Nobody registered this identity: accept it above, or correct the identity in the charger."
+    "unknown_identity": Look(
+        "door-enter",
+        "info",
+        _("Unknown identity"),
+        _("Nobody registered this identity: accept it above, or correct the identity in the charger."),
     ),
-    "bad_identity": _("The last part of the URL cannot be an identity: correct the URL in the charger."),
-    "no_auth": _("The charger sent no password: enter it in the charger (security profile 1)."),
-    "bad_auth_header": _("The Authorization header is malformed: update the charger's firmware."),
-    "username_mismatch": _("User name and identity differ: both must be the station's identity."),
-    "bad_password": _("Wrong password: set a new one on the station's page and enter it in the charger."),
-    "profile": _("The connection does not fit the station's security profile: change one of the two."),
-    "subprotocol": _("No common OCPP version: set the charger to OCPP 1.6J."),
-    "rate_limited": _("Too many wrong attempts: they are refused for a minute."),
-    "registration_rejected": _("The station is registered as Rejected: edit it to let it in."),
+    "bad_identity": Look(
+        "ban",
+        "bad",
+        _("Impossible identity"),
+        _("The last part of the URL cannot be an identity: correct the URL in the charger."),
+    ),
+    "no_auth": Look(
+        "key",
+        "bad",
+        _("No password"),
+        _("The charger sent no password: enter it in the charger (security profile 1)."),
+    ),
+    "bad_auth_header": Look(
+        "key",
+        "bad",
+        _("Malformed password header"),
+        _("The Authorization header is malformed: update the charger's firmware."),
+    ),
+    "username_mismatch": Look(
+        "key",
+        "bad",
+        _("Wrong user name"),
+        _("User name and identity differ: both must be the station's identity."),
+    ),
+    "bad_password": Look(
+        "key",
+        "bad",
+        _("Wrong password"),
+        _("Set a new password on the station's page and enter it in the charger."),
+    ),
+    "profile": Look(
+        "shield",
+        "bad",
+        _("Wrong security profile"),
+        _("The connection does not fit the station's security profile: change one of the two."),
+    ),
+    "subprotocol": Look("code", "bad", _("No common OCPP version"), _("Set the charger to OCPP 1.6J.")),
+    "rate_limited": Look(
+        "clock",
+        "warn",
+        _("Too many attempts"),
+        _("Too many were wrong: they are refused for a minute. Correct the charger's settings first."),
+    ),
+    "registration_rejected": Look(
+        "ban", "bad", _("Rejected by us"), _("The station is registered as Rejected: edit it to let it in.")
+    ),
 }
 
 # Why a session is flagged.

@@ -37,7 +37,7 @@
       { label: words.energy, stroke: colour("--info"), width: 1.5, dash: [5, 4], scale: "kWh", value: figure("kWh", 3), spanGaps: true, points },
     ];
     const axes = [
-      axis("", { grid: { show: false }, values: (self, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }),
+      axis("", { grid: { show: false }, size: 32, values: (self, ticks) => ticks.map((tick) => clock.format(tick * 1000)) }),
       axis("kW", { scale: "kW", size: 46 }),
       axis("kWh", { scale: "kWh", side: 1, grid: { show: false }, size: 50 }),
     ];

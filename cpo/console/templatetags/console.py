@@ -71,11 +71,17 @@ def money(amount: Decimal | str | None, currency: str = "EUR") -> str:
 
 
 @register.filter
-def exact(amount: Decimal | str | None) -> str:
+def exact(amount: Decimal | str | int | None) -> str:
     """Show a number with every digit that it has and no trailing zeros."""
     if amount is None or amount == "":
         return NOTHING
     return format_decimal(Decimal(amount), "#,##0.##########", locale=_locale(), decimal_quantization=False)
+
+
+@register.filter
+def price_of(amount: Decimal) -> str:
+    """Show a unit price with all its digits, at least two decimals."""
+    return format_decimal(amount, "#,##0.00########", locale=_locale(), decimal_quantization=False)
 
 
 @register.filter

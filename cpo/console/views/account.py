@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from cpo import audit
@@ -52,7 +52,7 @@ class Logout(auth_views.LogoutView):
 
     next_page = "login"
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Record it, then forget the session."""
         if request.user.is_authenticated:
             _record(request, "logout", Principal.of_user(request.user), outcome=200)

@@ -48,7 +48,8 @@ def _rows(request: ConsoleRequest) -> dict[str, Any]:
 def accept(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Register the station and show its password once."""
     row = get_object_or_404(access.onboarding(request.principal), pk=pk)
-    location = access.locations(request.principal).filter(pk=request.POST.get("location") or None).first()
+    chosen = request.POST.get("location", "")
+    location = access.locations(request.principal).filter(pk=chosen if chosen.isdecimal() else 0).first()
     request.audit_object = ("station", row.identity)
     request.audit_facts = {"location": location.pk if location else None, "address": row.remote_address}
     station, password = provisioning.accept(row, location=location)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Aggregate, CharField, Count, F, Q, Sum
+from django.db.models import Aggregate, CharField, Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncHour
 from django.http import HttpResponse
 from django.urls import reverse
@@ -21,7 +21,7 @@ from cpo.console.parts import Part, render, todo
 from cpo.console.templatetags.console import zone_of
 from cpo.lib import clock
 from roaming.models import Push
-from stations.models import ChargingStation, Connector
+from stations.models import ChargingSession, ChargingStation, Connector
 
 ROWS = 8  # running sessions shown
 WORRIES = 5  # of one kind shown
@@ -81,6 +81,10 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     return render(request, "console/overview.html", parts=parts)
 
 
+def _active(principal: Principal) -> QuerySet[ChargingSession]:
+    return access.sessions(principal).filter(status=ChargingSession.Status.ACTIVE)
+
+
 def _now(principal: Principal) -> dict[str, Any]:
     network = access.stations(principal).aggregate(
         total=Count("pk"),
@@ -88,7 +92,7 @@ def _now(principal: Principal) -> dict[str, Any]:
         never=Count("pk", filter=Q(epoch=0)),
         zone=MostFrequent(F("location__time_zone")),
     )
-    active = access.sessions(principal).active()
+    active = _active(principal)
     running = active.aggregate(count=Count("pk"), power_w=Sum("power_w"), energy_wh=Sum("energy_wh"))
     zone = zone_of(network["zone"])
     return {"network": network, "running": running, "zone": str(zone), **_today(principal, zone, running)}
@@ -143,7 +147,7 @@ def _bars(today: dict[int, Decimal], before: dict[int, Decimal]) -> list[Bar]:
 
 
 def _running(principal: Principal) -> dict[str, Any]:
-    newest = access.sessions(principal).active().select_related("station__location", "evse")
+    newest = _active(principal).select_related("station__location", "evse")
     return {"sessions": list(newest.order_by("-started_at")[:ROWS])}
 
 
@@ -192,7 +196,8 @@ def _lost(stations: list[ChargingStation]) -> Worry:
         )
     return Worry(
         words.OFFLINE,
-        _("%(count)d stations at %(site)s are offline") % {"count": len(stations), "site": newest.location.name},
+        _("%(count)d stations at %(site)s are offline")
+        % {"count": len(stations), "site": newest.location.name},
         _("Lost together: site power or router, call the site. One by one: open the newest."),
         f"{reverse('stations')}?connection=offline&location={newest.location.uid}",
         newest.online_changed_at,

@@ -38,7 +38,10 @@ class EnterForm(InviteForm):
 
 
 def _form_page(request: ConsoleRequest, *, status: int = 200, **given: Any) -> HttpResponse:
-    context = {"invite": InviteForm(prefix="invite"), "enter": EnterForm(prefix="enter")} | given
+    context: dict[str, Any] = {
+        "invite": InviteForm(prefix="invite"),
+        "enter": EnterForm(prefix="enter"),
+    } | given
     return render(request, "console/partner_form.html", status=status, **context)
 
 
@@ -50,7 +53,7 @@ def new(request: ConsoleRequest) -> HttpResponse:
 
 @act("partner.write", atomic=False)
 def connect(request: ConsoleRequest) -> HttpResponse:
-    """Invite a partner, or register with what he sent."""
+    """Invite a partner, or register with what they sent."""
     if request.POST.get("way") == "enter":
         return _enter(request)
     form = InviteForm(request.POST, prefix="invite")
@@ -60,9 +63,11 @@ def connect(request: ConsoleRequest) -> HttpResponse:
     try:
         partner, token = registration.issue_token_a(form.cleaned_data["name"])
     except registration.AlreadyRegistered:
-        form.add_error("name", _("This partner is registered already: open him to give him new credentials."))
+        form.add_error(
+            "name", _("This partner is registered already: open the partner to exchange new credentials.")
+        )
         return _form_page(request, invite=form, status=422)
-    context = {"partner": partner, "token": token, "versions_url": versions.versions_url()}
+    context: dict[str, Any] = {"partner": partner, "token": token, "versions_url": versions.versions_url()}
     response = render(request, "console/partner_token.html", **context)
     response["Cache-Control"] = "no-store"
     return response
@@ -80,7 +85,9 @@ def _enter(request: ConsoleRequest) -> HttpResponse:
             facts["name"], versions_url=facts["versions_url"], token_a=facts["token_a"]
         )
     except registration.AlreadyRegistered:
-        form.add_error("name", _("This partner is registered already: open him to give him new credentials."))
+        form.add_error(
+            "name", _("This partner is registered already: open the partner to exchange new credentials.")
+        )
         return _form_page(request, enter=form, status=422)
     except HandshakeFailed as error:
         form.add_error("versions_url", error.message)
@@ -117,7 +124,7 @@ def _try(
     except HandshakeFailed as error:
         messages.error(
             request,
-            _("The partner's platform did not do its part: %(why)s. Agree with him, then try again.")
+            _("The partner's platform did not do its part: %(why)s. Agree with them, then try again.")
             % {"why": error.message},
         )
     except (registration.AlreadyRegistered, registration.NotRegistered):

@@ -117,7 +117,7 @@ def send(request: ConsoleRequest, identity: str) -> HttpResponse:
     connectors = list(Connector.objects.filter(evse__station=station).select_related("evse"))
     running = list(ChargingSession.objects.active().filter(station=station).select_related("evse"))
     form = station_pages.command_form(station, action, connectors, running)(request.POST)
-    context = {"station": station, "action": action, "form": form}
+    context: dict[str, Any] = {"station": station, "action": action, "form": form}
     if not form.is_valid():
         return render(request, "console/command.html", status=422, **context)
     payload = form.payload()

@@ -24,7 +24,7 @@ from stations.models import (
     HandshakeRejection,
     StatusChange,
 )
-from stations.ocpp import outbound
+from stations.ocpp import outbound, pipeline
 
 HISTORY = 30  # connections and status changes shown
 COMMANDS = 25  # commands shown
@@ -183,7 +183,7 @@ def _messages(
 
 def known_actions(found: ChargingStation) -> list[str]:
     """Return the actions by which the log can be filtered."""
-    contents = outbound.CONTENTS[found.ocpp_version or outbound.DEFAULT_VERSION]
+    contents = pipeline.CONTENTS[found.ocpp_version or outbound.DEFAULT_VERSION]
     return sorted({*contents.inbound, *contents.outbound})
 
 
