@@ -4,6 +4,7 @@
 moves the circuit breaker. Neither raises for what a partner does: the `Answer` tells.
 """
 
+import atexit
 import base64
 import re
 import time
@@ -290,6 +291,15 @@ def _seconds_until(http_date: str) -> float:
 
 _client: httpx.Client | None = None
 _client_pid = 0
+
+
+@atexit.register
+def close() -> None:
+    """Close this process's idle sockets."""
+    global _client
+    if _client is not None and _client_pid == getpid():
+        _client.close()
+    _client = None
 
 
 def _http() -> httpx.Client:

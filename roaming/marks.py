@@ -50,7 +50,8 @@ where c.status = 'registered' and 'locations' = any(c.push_modules)
 
 _EVSES = """
 select c.id, 'locations', l.uid || '/' || e.uid, e.id, l.uid, '', 'due',
-       (extract(epoch from greatest(e.last_updated, st.online_changed_at, least(st.status_at, %(now)s),
+       (extract(epoch from greatest(e.last_updated, st.online_changed_at,
+            case when st.status_at <= %(now)s then st.status_at end,
             (select max(k.last_updated) from stations_connector k where k.evse_id = e.id))) * 1000000)::bigint,
        0, false, '', 0, %(now)s::timestamptz, %(now)s::timestamptz, '', ''
 from stations_evse e

@@ -24,6 +24,7 @@ def http_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
         server = LiveServer("127.0.0.1")
         yield str(server.url)
         server.stop()
+        end_other_sessions()
 
 
 @pytest.fixture
@@ -58,6 +59,8 @@ def platform(http_server: str, transactional_db: None, settings: Any) -> str:
 @pytest.fixture
 def partners() -> Iterator[Callable[..., Partner]]:
     """Start partners; they are stopped after the test."""
+    from roaming import client
+
     started: list[Partner] = []
 
     def start(party_id: str = "ABC", **options: Any) -> Partner:
@@ -67,6 +70,7 @@ def partners() -> Iterator[Callable[..., Partner]]:
     yield start
     for partner in started:
         partner.stop()
+    client.close()
 
 
 @pytest.fixture
@@ -75,6 +79,18 @@ def partner(platform: str, partners: Callable[..., Partner]) -> Partner:
     from tests.roaming.platform import register
 
     return register(platform, partners())
+
+
+def end_other_sessions() -> None:
+    """End what threads left open, so that the database can be dropped."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    connection.close()
 
 
 def empty_tables() -> None:
