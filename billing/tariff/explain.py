@@ -128,7 +128,7 @@ def _line(number: int, line: BillLine, spans: dict[int, str], zone: ZoneInfo) ->
     if line.billed_quantity != line.quantity:
         step = f"{rule.component.step_size} {_STEP[unit]}"
         quantity += f", billed as {quantity_text(line.billed_quantity, unit)} in steps of {step}"
-    others = why_not(rule.earlier, line.moment)
+    others = why_not(rule.earlier, line.moment) if rule is not rule.siblings[0] else ""
     reason = f"{why(rule)}; {others}" if others else why(rule)
     noun = _RESERVATION_NOUN if line.category is Category.RESERVATION else _NOUN
     return (

@@ -130,4 +130,6 @@ def amount_text(amount: Decimal) -> str:
 def short_text(amount: Decimal) -> str:
     """Write an amount that has four decimals already."""
     text = str(amount)
-    return text[:-2] if text.endswith("00") else text.removesuffix("0")
+    if text[-1] != "0":
+        return text
+    return text[:-2] if text[-2] == "0" else text[:-1]
