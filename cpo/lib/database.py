@@ -26,4 +26,5 @@ def prepared(sql: str, parameters_: list[Any]) -> list[tuple[Any, ...]]:
     assert connection.connection is not None
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, parameters_, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        # cursor.description would build an object for each column
+        return cursor.fetchall() if cursor.pgresult is not None and cursor.pgresult.nfields else []

@@ -166,6 +166,10 @@ class EnergyRegister:
 
     def _chosen(self) -> tuple[str, list[Run]]:
         """The best series: nearest to the connector first, a total before phases."""
+        if len(self.runs) == 1:  # nearly always: one register at the outlet
+            (location, phase), run = next(iter(self.runs.items()))
+            if not phase:
+                return location, [run]
         if ("Outlet", "") in self.runs:
             return "Outlet", [self.runs["Outlet", ""]]
         for location in LOCATIONS:

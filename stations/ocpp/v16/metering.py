@@ -49,12 +49,13 @@ def store(
     for reading in found:
         session.register = session.register.step(reading)
     point = readings.latest(found)
+    metered = session.register.result()
     facts.meters.append(
         SessionMeter(
             session_id=session_id,
             station_id=link.station_id,
-            register_wh=session.register.register_wh,
-            energy_wh=session.register.energy_wh,
+            register_wh=metered.stop_wh,
+            energy_wh=metered.energy_wh,
             power_w=point.power_w,
             soc_percent=point.soc_percent,
             at=max(reading.sampled_at for reading in found),
