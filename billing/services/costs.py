@@ -18,6 +18,7 @@ from stations.models import ChargingSession
 from stations.ports import Cost
 
 NO_TARIFF = "no tariff assigned"
+ESTIMATED = "the station never reported the end: energy as of its last reading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _price_by(
     bill = engine.price(metered.usage, tariff) if tariff else None
     if bill is not None and bill.total_cost.before_taxes is None:
         raise CannotPrice("the tariff includes taxes but names no rate: OCPI wants the amount before taxes")
-    remark = "" if tariff else NO_TARIFF
+    remark = NO_TARIFF if tariff is None else ESTIMATED if "energy_estimated" in session.flags else ""
     return Priced(session, snapshot, version, metered.usage, bill, metered.notes, remark)
 
 

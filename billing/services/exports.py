@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KT
 
 from billing.errors import BillingError
 from billing.models import Cdr
@@ -91,11 +92,11 @@ class Row(NamedTuple):
 
 
 FIELDS = (
-    "id", "created_at", "uid", "session_uid", "credit_reference__uid", "location__name", "station_identity",
-    "evse__evse_id", "evse__uid", "connector__id", "started_at", "ended_at", "time_zone", "seconds",
+    "id", "created_at", "uid", "session_uid", "credit_reference__uid", KT("location__name"), "station_identity",
+    KT("evse__evse_id"), KT("evse__uid"), KT("connector__id"), "started_at", "ended_at", "time_zone", "seconds",
     "parking_seconds", "energy_wh", "meter_start_wh", "meter_stop_wh", "total_before_taxes", "total_after_taxes",
-    "totals__total_cost__taxes", "currency", "token__uid", "token__contract_id", "auth_method", "party",
-    "tariff__id", "tariff_version", "remark",
+    "totals__total_cost__taxes", "currency", KT("token__uid"), KT("token__contract_id"), "auth_method", "party",
+    KT("tariff__id"), "tariff_version", "remark",
 )  # fmt: skip
 HEADER = (
     "created_at", "cdr_id", "session_id", "credits_cdr_id", "location", "station", "evse_id", "connector",
@@ -198,8 +199,8 @@ def _rates(row: Row) -> list[str]:
 
 def _local(instant: datetime, zone: ZoneInfo) -> tuple[str, str]:
     """Return local time in ISO 8601 to the second, and its distance from UTC: the hour that comes twice is told."""
-    local = instant.astimezone(zone)
-    return local.strftime("%Y-%m-%dT%H:%M:%S"), local.isoformat()[-6:]
+    local = instant.astimezone(zone).isoformat(timespec="seconds")
+    return local[:19], local[19:]
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -244,6 +244,12 @@ def test_a_session_that_ends_before_it_starts_does_not_stop_the_others():
     assert "before it starts" in BillingJob.objects.get(session=bad).last_error
 
 
+def test_an_estimated_energy_is_told():
+    cdr = cdrs.issue(ended(flags=["energy_estimated"]))
+
+    assert cdr.remark == "the station never reported the end: energy as of its last reading"
+
+
 def test_late_energy_after_the_cdr_is_work_for_an_operator():
     session = ended()
     cdrs.bill([session.pk])
