@@ -44,7 +44,7 @@ def count_failure(address: str) -> None:
         raise Throttled(wait=_WINDOW_S, detail="Too many wrong tokens.")
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class TokenScheme(OpenApiAuthenticationExtension):
     """Names the authentication in the OpenAPI document."""
 
     target_class = TokenAuthentication

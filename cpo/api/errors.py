@@ -47,7 +47,7 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     InvalidStyle: (400, "invalid_style", ""),
     AlreadyRegistered: (409, "already_registered", ""),
     NotRegistered: (409, "not_registered", ""),
-    HandshakeFailed: (502, "handshake_failed", ""),
+    HandshakeFailed: (422, "handshake_failed", ""),
     CannotPrice: (422, "cannot_price", ""),
     CannotExpress: (422, "cannot_express", ""),
 }
@@ -143,8 +143,7 @@ def refusals(*statuses: int) -> dict[int, Any]:
         403: "The token's role or scope does not allow this.",
         404: "There is no such object in the token's scope.",
         409: "The object is in no state for this.",
-        422: "OCPI leaves this price open, or has no words for it.",
+        422: "It cannot be done: OCPI leaves the price open, or the partner's platform did not do its part.",
         429: "Too many wrong tokens from this address.",
-        502: "The partner's platform did not do its part.",
     }
     return {status: OpenApiResponse(SCHEMA, words[status]) for status in sorted({401, 403, 429, *statuses})}

@@ -44,7 +44,7 @@ class CommandList(ListEndpoint):
         """Give the commands in scope."""
         return access.commands(self.principal).select_related("station")
 
-    @extend_schema(summary="List commands", responses={200: CommandSerializer(many=True), **refusals()})
+    @extend_schema(summary="List commands", responses={200: CommandSerializer(many=True), **refusals(400)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)
@@ -63,7 +63,8 @@ class StationCommands(CommandList):
         return Command.objects.filter(station=station).select_related("station")
 
     @extend_schema(
-        summary="List a station's commands", responses={200: CommandSerializer(many=True), **refusals(404)}
+        summary="List a station's commands",
+        responses={200: CommandSerializer(many=True), **refusals(400, 404)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""

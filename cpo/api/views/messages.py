@@ -60,7 +60,7 @@ class StationMessages(ListEndpoint):
         return Frame.objects.filter(station_id=station.pk)
 
     @extend_schema(
-        summary="List a station's messages", responses={200: FrameSerializer(many=True), **refusals(404)}
+        summary="List a station's messages", responses={200: FrameSerializer(many=True), **refusals(400, 404)}
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""

@@ -32,7 +32,7 @@ class OperatorList(ListEndpoint):
         """Give the operators in scope."""
         return access.operators(self.principal)
 
-    @extend_schema(summary="List operators", responses={200: OperatorSerializer(many=True), **refusals()})
+    @extend_schema(summary="List operators", responses={200: OperatorSerializer(many=True), **refusals(400)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)
@@ -78,7 +78,7 @@ class LocationList(ListEndpoint):
         """Give the locations in scope."""
         return access.locations(self.principal).select_related("operator")
 
-    @extend_schema(summary="List locations", responses={200: LocationSerializer(many=True), **refusals()})
+    @extend_schema(summary="List locations", responses={200: LocationSerializer(many=True), **refusals(400)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
         return super().get(request, *args, **kwargs)

@@ -77,7 +77,7 @@ class PartnerList(ListEndpoint):
     @extend_schema(
         summary="Register a partner",
         request=PartnerWriteSerializer,
-        responses={201: NewPartnerSerializer, **refusals(400, 409, 502)},
+        responses={201: NewPartnerSerializer, **refusals(400, 409, 422)},
         examples=[
             OpenApiExample("he registers with us", value={"name": "Bo's roaming"}, request_only=True),
             OpenApiExample(
@@ -94,7 +94,7 @@ class PartnerList(ListEndpoint):
     def post(self, request: Request) -> Response:
         """Invite a partner (the answer holds the token A for him), or register with his versions URL and token A.
 
-        502 when his platform did not do its part; he is then in the list as prepared, and the same call tries again.
+        422 when his platform did not do its part; he is then in the list as prepared, and the same call tries again.
         """
         body = PartnerWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -169,7 +169,7 @@ class PartnerResume(_PartnerAction):
         return super().post(request, partner_id)
 
 
-@extend_schema(request=None, responses={200: PartnerSerializer, **refusals(404, 409, 502)})
+@extend_schema(request=None, responses={200: PartnerSerializer, **refusals(404, 409, 422)})
 class PartnerRotate(_PartnerAction):
     """Give a partner new credentials."""
 
@@ -195,7 +195,8 @@ class PartnerPushes(ListEndpoint):
         return Push.objects.filter(connection=partner)
 
     @extend_schema(
-        summary="List a partner's push queue", responses={200: PushSerializer(many=True), **refusals(404)}
+        summary="List a partner's push queue",
+        responses={200: PushSerializer(many=True), **refusals(400, 404)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest object first, the latest state of each."""

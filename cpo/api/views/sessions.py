@@ -90,7 +90,8 @@ class SessionMeterValues(ListEndpoint):
         return MeterSample.objects.filter(session_id=session.pk, sampled_at__range=span)
 
     @extend_schema(
-        summary="List a session's readings", responses={200: MeterValueSerializer(many=True), **refusals(404)}
+        summary="List a session's readings",
+        responses={200: MeterValueSerializer(many=True), **refusals(400, 404)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first; each in the base unit of its measurand (Wh, W, A, V, Percent)."""

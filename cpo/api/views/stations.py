@@ -50,7 +50,7 @@ class StationList(ListEndpoint):
         """Give the stations in scope."""
         return with_connectors(access.stations(self.principal))
 
-    @extend_schema(summary="List stations", responses={200: StationSerializer(many=True), **refusals()})
+    @extend_schema(summary="List stations", responses={200: StationSerializer(many=True), **refusals(400)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest registration first."""
         return super().get(request, *args, **kwargs)
@@ -61,7 +61,7 @@ class StationList(ListEndpoint):
         responses={
             200: StationWithPasswordSerializer,
             201: StationWithPasswordSerializer,
-            **refusals(400, 404),
+            **refusals(400, 409),
         },
         examples=[
             OpenApiExample(

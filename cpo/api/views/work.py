@@ -96,7 +96,7 @@ class OnboardingList(ListEndpoint):
         return access.onboarding(self.principal)
 
     @extend_schema(
-        summary="List unknown stations", responses={200: OnboardingSerializer(many=True), **refusals()}
+        summary="List unknown stations", responses={200: OnboardingSerializer(many=True), **refusals(400)}
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""
@@ -169,7 +169,7 @@ class AuditEventList(ListEndpoint):
         return access.audit_events(self.principal)
 
     @extend_schema(
-        summary="List audit events", responses={200: AuditEventSerializer(many=True), **refusals()}
+        summary="List audit events", responses={200: AuditEventSerializer(many=True), **refusals(400)}
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Newest first."""

@@ -348,9 +348,9 @@ def get(mapping: dict[Any, Any], key: Any) -> Any:
 
 
 @register.filter
-def may(principal: access.Principal, action: str) -> bool:
-    """Tell whether the principal may do this, so that only buttons that work are shown."""
-    return access.may(principal, action)
+def may(principal: access.Principal | None, action: str) -> bool:
+    """Tell whether the principal may do this, so that only buttons that work are shown; error pages have none."""
+    return isinstance(principal, access.Principal) and access.may(principal, action)
 
 
 @register.simple_tag(takes_context=True)

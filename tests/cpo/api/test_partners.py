@@ -59,7 +59,7 @@ def test_it_says_so_when_the_partners_platform_fails_and_can_try_again(api, plat
     body = {"name": "Bo", "versions_url": f"{partner.base}/ocpi/versions", "token": partner.invite()}
     partner.fault = lambda seen: "drop" if seen.method == "POST" else ""
 
-    error = api.post("partners/", body, expect=502)["error"]
+    error = api.post("partners/", body, expect=422)["error"]
     partner.fault = ""
 
     assert error["code"] == "handshake_failed"
