@@ -21,10 +21,11 @@ Read = Callable[[], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A fragment template and the function that reads what it shows."""
+    """A fragment template and the function that reads what it shows; `on_demand`: only once somebody opens it."""
 
     template: str
     read: Read
+    on_demand: bool = False
 
 
 def render(
@@ -48,7 +49,7 @@ def render(
             raise Http404
         return render_template(request, parts[wanted].template, context | parts[wanted].read())
     for part in parts.values():
-        context |= part.read()
+        context |= {} if part.on_demand else part.read()
     if extra is not None:
         context |= extra()
     if "todo" not in context:

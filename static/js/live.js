@@ -22,7 +22,7 @@
   }
 
   function refresh(element) {
-    if (!element.isConnected || waiting.has(element)) return;
+    if (!element.isConnected || waiting.has(element) || element.closest("details:not([open])")) return;
     const pause = (refreshed.get(element) || 0) + Number(element.dataset.every || 0) - Date.now();
     if (pause > 0) {
       waiting.set(element, setTimeout(() => { waiting.delete(element); refresh(element); }, pause));
@@ -74,8 +74,13 @@
     if (!document.hidden && missed) { missed = false; refreshAll(); }
   });
 
-  // Rows that the reader opened stay open, and what he types stays typed, when a fragment is swapped.
-  function keepHisState() {
+  // What lies folded is read when it is opened.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.tagName === "DETAILS" && event.target.open) event.target.querySelectorAll("[data-topics]").forEach(refresh);
+  }, true);
+
+  // Rows that the reader opened stay open, and what is being typed stays, when a fragment is swapped.
+  function keepState() {
     if (!window.Idiomorph) return;
     Idiomorph.defaults.ignoreActiveValue = true;
     Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(node.tagName === "DETAILS" && name === "open");
@@ -100,7 +105,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    keepHisState();
+    keepState();
     connect();
     setInterval(tick, 5000);
   });

@@ -78,7 +78,8 @@ def _filtered(
 
 
 def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
-    rows = access.sessions(request.principal).select_related("station__location", "evse", "token", "cdr")
+    rows = access.sessions(request.principal)
+    rows = rows.select_related("station__location__operator", "evse", "token", "cdr")
     found: ChargingSession = get_object_or_404(rows, uid=uid)
     return found
 
@@ -101,7 +102,9 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
                 "console/_session_cost.html", lambda: {"cost": None if cdr else ports.running_cost(found)}
             ),
             "timeline": Part("console/_session_timeline.html", lambda: {"timeline": _timeline(found)}),
-            "readings": Part("console/_session_readings.html", lambda: {"readings": _readings(found)}),
+            "readings": Part(
+                "console/_session_readings.html", lambda: {"readings": _readings(found)}, on_demand=True
+            ),
         },
         session=found,
         station=found.station,

@@ -100,17 +100,7 @@ def station(request: ConsoleRequest, identity: str) -> HttpResponse:
     tab = request.GET.get("tab", "now")
     if tab not in TABS or (tab == "messages" and not access.may(request.principal, "message.view")):
         raise Http404
-    connectors = list(
-        Connector.objects.filter(evse__station=found, evse__is_removed=False)
-        .select_related("evse")
-        .order_by("evse__number", "number")
-    )
-    running = list(
-        ChargingSession.objects.active()
-        .filter(station=found)
-        .select_related("evse", "token")
-        .order_by("evse__number")
-    )
+    connectors, running = _present(found) if found.is_online or tab in NEEDS_PRESENT else ([], [])
     shown = TABS[tab](request, found, connectors, running)
     return render(
         request,
@@ -129,6 +119,13 @@ def station(request: ConsoleRequest, identity: str) -> HttpResponse:
         connectors=connectors,
         running=running,
     )
+
+
+def _present(found: ChargingStation) -> tuple[list[Connector], list[ChargingSession]]:
+    """Read the station's connectors and running sessions; the verdict about one that is offline needs neither."""
+    connectors = Connector.objects.filter(evse__station=found, evse__is_removed=False).select_related("evse")
+    running = ChargingSession.objects.active().filter(station=found).select_related("evse")
+    return list(connectors.order_by("evse__number", "number")), list(running.order_by("evse__number"))
 
 
 def _verdict(
@@ -247,6 +244,7 @@ def _history(
     return Tab({"history": Part("console/_station_history.html", read)})
 
 
+NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
 TABS = {"now": _now, "messages": _messages, "commands": _commands, "history": _history}
 
 

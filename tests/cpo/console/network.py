@@ -1,0 +1,114 @@
+"""A small network with one row of everything that a page can show."""
+
+from datetime import timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from billing.services import cdrs
+from cpo.lib import clock
+from roaming.models import Connection, Exchange, Push, RemoteParty
+from stations.models import (
+    ChargingStation,
+    Command,
+    ConnectionEvent,
+    Connector,
+    Frame,
+    HandshakeRejection,
+    OnboardingStation,
+)
+from stations.services import review
+from tests import factories
+
+ZEROES = "0" * 8
+
+
+def build(**texts: Any) -> SimpleNamespace:
+    """Make the rows; `texts` may hold `hostile`, which is put wherever a charger or partner names something."""
+    hostile = texts.get("hostile", "")
+    now = clock.now()
+    site = factories.location(name=f"Depot {hostile}")
+    factories.tariff(at=site)
+    station = factories.station(
+        "ADA-1", connectors=2, location=site, is_online=True, epoch=3, last_seen_at=now
+    )
+    ChargingStation.objects.filter(pk=station.pk).update(
+        vendor=hostile or "Volt", model=hostile or "Max", online_changed_at=now - timedelta(hours=2)
+    )
+    Connector.objects.filter(evse__station=station, evse__number=2).update(
+        status="Faulted", error_code=hostile[:64] or "GroundFailure", status_info=hostile, status_at=now
+    )
+    factories.token("BO-1", name=hostile or "Bo")
+    running = factories.session(
+        station, started_at=now - timedelta(minutes=30), id_token=hostile or "BO-1", power_w=Decimal(11000)
+    )
+    factories.samples(running, (0, "1000"), (10, "2500"), (20, "4000"))
+    factories.samples(running, (10, "9000"), (20, "11000"), measurand="Power.Active.Import", unit="W")
+    ended = factories.session(station, number=2, ended=True, id_token=hostile or "BO-1", party="NL*ABC")
+    factories.samples(ended, (0, "1000"), (60, "13345.5"))
+    cdr = cdrs.issue(ended)
+    item = review.raise_item(
+        "odd_readings",
+        key="1",
+        summary=f"odd {hostile}"[:255],
+        station=station,
+        session=ended,
+        facts={"a": hostile},
+    )
+    return SimpleNamespace(
+        site=site,
+        station=station,
+        running=running,
+        ended=ended,
+        cdr=cdr,
+        item=item,
+        **_edges(station, cdr, hostile),
+    )
+
+
+def _edges(station: ChargingStation, cdr: Any, hostile: str) -> dict[str, Any]:
+    """Make what lies at the two borders: frames, connections, commands, partners."""
+    now = clock.now()
+    ConnectionEvent.objects.create(
+        station=station, epoch=3, opened_at=now, user_agent=hostile, subprotocol="ocpp1.6"
+    )
+    for number, (direction, kind, text) in enumerate(
+        [
+            ("i", 2, '[2,"m1","Heartbeat",{}]'),
+            ("o", 3, '[3,"m1",{"currentTime":"x"}]'),
+            ("i", 0, hostile or "?"),
+        ]
+    ):
+        Frame.objects.create(
+            id=number + 1, at=now + timedelta(milliseconds=number), station_id=station.pk, epoch=3,
+            direction=direction, message_type=kind, message_id="m1", action="Heartbeat" if kind else "",
+            text=text, verdict="" if kind else "FormationViolation",
+        )  # fmt: skip
+    command = Command.objects.create(
+        station=station, action="Reset", payload={"type": "Soft"}, created_at=now, expires_at=now
+    )
+    knock = OnboardingStation.objects.create(
+        identity="CY-9", remote_address="192.0.2.1", user_agent=hostile, first_at=now, last_at=now
+    )
+    HandshakeRejection.objects.create(
+        identity=hostile[:255] or "CY-9",
+        remote_address="192.0.2.1",
+        reason="bad_password",
+        first_at=now,
+        last_at=now,
+    )
+    partner = Connection.objects.create(
+        name=f"ABC {hostile}"[:100], status="registered", version="2.2.1", created_at=now
+    )
+    RemoteParty.objects.create(
+        connection=partner, role="EMSP", country_code="NL", party_id="ABC", key="NL*ABC", name=hostile[:100]
+    )
+    push = Push.objects.create(
+        connection=partner, module="cdrs", object_key=cdr.uid, object_id=cdr.pk, state="dead", dirty_version=1,
+        next_try_at=now, marked_at=now, last_error=hostile[:255] or "2001: no",
+    )  # fmt: skip
+    Exchange.objects.create(
+        connection=partner, direction="out", at=now, module="cdrs", method="POST", url="https://abc.example/cdrs",
+        request_body=hostile, response_body=hostile, http_status=200, status_code=2001,
+    )  # fmt: skip
+    return {"command": command, "knock": knock, "partner": partner, "push": push}

@@ -1,0 +1,71 @@
+"""Every route of the console, from its own URL table: a new one without a case here fails the tests."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from django.urls import reverse
+
+from cpo.console.urls import urlpatterns
+
+# name: (words for the URL, what the role must be allowed to do it, fields of a POST that is tried)
+PAGES: dict[str, Any] = {
+    "overview": lambda n: [],
+    "review": lambda n: [],
+    "stations": lambda n: [],
+    "station": lambda n: [n.station.identity],
+    "station-new": lambda n: [],
+    "station-edit": lambda n: [n.station.identity],
+    "onboarding": lambda n: [],
+    "sessions": lambda n: [],
+    "session": lambda n: [n.ended.uid],
+    "session-curve": lambda n: [n.ended.uid],
+    "tokens": lambda n: [],
+    "token-new": lambda n: [],
+    "tariffs": lambda n: [],
+    "tariff": lambda n: [n.site.operator.tariffs.get().pk],
+    "cdrs": lambda n: [],
+    "cdr": lambda n: [n.cdr.pk],
+    "partners": lambda n: [],
+    "partner": lambda n: [n.partner.pk],
+    "partner-new": lambda n: [],
+}
+ACTIONS: dict[str, Any] = {
+    "review-resolve": lambda n: [n.item.pk],
+    "station-new": lambda n: [],
+    "station-edit": lambda n: [n.station.identity],
+    "station-password": lambda n: [n.station.identity],
+    "station-command": lambda n: [n.station.identity],
+    "command-cancel": lambda n: [n.command.uid],
+    "onboarding-accept": lambda n: [n.knock.pk],
+    "onboarding-ignore": lambda n: [n.knock.pk],
+    "session-close": lambda n: [n.running.uid],
+    "token-new": lambda n: [],
+    "token-status": lambda n: [n.running.token_id or 1],
+    "cdrs-export": lambda n: [],
+    "partner-do": lambda n: [n.partner.pk, "pause"],
+    "partner-new": lambda n: [],
+    "push-retry": lambda n: [n.push.pk],
+}
+OPEN = {"login", "logout"}  # have tests of their own
+
+TABS = {
+    "station": ["now", "messages", "commands", "history"],
+    "partner": ["about", "queue", "exchanges"],
+}
+
+
+def names() -> set[str]:
+    """Give the name of every route of the console."""
+    return {str(pattern.name) for pattern in urlpatterns}
+
+
+def url(name: str, network: SimpleNamespace, *, action: bool = False) -> str:
+    """Give the URL of a route for the rows of the network."""
+    table = ACTIONS if action else PAGES
+    return reverse(name, args=table[name](network))
+
+
+def pages(network: SimpleNamespace) -> list[str]:
+    """Give the URL of every page, each tab too."""
+    found = [url(name, network) for name in PAGES if name not in TABS]
+    return found + [f"{url(name, network)}?tab={tab}" for name, tabs in TABS.items() for tab in tabs]
