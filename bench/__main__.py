@@ -12,15 +12,21 @@ import time
 from pathlib import Path
 
 from bench import databases, servers
-from bench.figures import EMPTIES_PRODUCT, FIGURES, NEEDS_PRODUCT, NEEDS_TEXTBOOK, Entry, Run
+from bench.figures import EMPTIES_PRODUCT, FIGURES, NEEDS_PRODUCT, NEEDS_TEXTBOOK, ON_REQUEST, Entry, Run
 from bench.servers import PRODUCT, TEXTBOOK, Unavailable
 
-LOWER_IS_BETTER = {"µs", "ms", "KiB", "MiB", "s", "attempts", "messages", "x growth"}
+LOWER_IS_BETTER = {"µs", "ms", "KiB", "MiB", "s", "attempts", "messages", "x growth", "queries"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(FIGURES), help="figures to measure, comma-separated")
+    usual = ",".join(name for name in FIGURES if name not in ON_REQUEST)
+    parser.add_argument(
+        "--only", default=usual, help=f"figures to measure [{usual}; also {', '.join(FIGURES)}]"
+    )
+    parser.add_argument(
+        "--budget", type=int, default=270, help="seconds; what has not begun by then is left out"
+    )
     parser.add_argument("--short", action="store_true", help="shorter windows and fewer sockets; noisier")
     parser.add_argument("--keep", action="store_true", help="leave the databases of the bench for a look")
     options = parser.parse_args()
@@ -33,7 +39,7 @@ def main() -> int:
     run = Run(log=var / "bench.log", short=options.short, database=databases.postmaster())
     run.log.write_text("")
     try:
-        table = measure(run, wanted)
+        table = measure(run, wanted, options.budget)
     finally:
         if not options.keep:
             for kind in (PRODUCT, TEXTBOOK):
@@ -44,14 +50,22 @@ def main() -> int:
     return 1 if table.get("lost", {}).get("value") else 0
 
 
-def measure(run: Run, wanted: list[str]) -> dict[str, Entry]:
+def measure(run: Run, wanted: list[str], budget_s: int) -> dict[str, Entry]:
     """All wanted figures; one that cannot be measured is told and left out."""
     table: dict[str, Entry] = {}
+    start = time.monotonic()
     prepared: set[str] = set()
     for name in wanted:
         if name in EMPTIES_PRODUCT:
             table |= compare(run)
         print(f"{name}: {FIGURES[name].__doc__}", flush=True)
+        used_s = time.monotonic() - start
+        if used_s > budget_s:
+            print(f"  not measured: {used_s:.0f} s are over")
+            continue
+        if used_s > budget_s / 2 and not run.short:
+            print("  a slow machine: from here on as with --short")
+            run.short = True
         try:
             for kind, needed in ((TEXTBOOK, NEEDS_TEXTBOOK), (PRODUCT, NEEDS_PRODUCT)):
                 if name in needed and kind.name not in prepared:

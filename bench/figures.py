@@ -1,6 +1,7 @@
 """The figures of the performance page, one function each; what cannot be measured raises Unavailable."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ class Run:
     errors: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
     stations: int = 0
+    grown: bool = False
+    looks: dict[str, Any] = field(default_factory=dict)
 
     def seconds(self, full: int, short: int) -> int:
         return short if self.short else full
@@ -80,29 +83,29 @@ def on(run: Run, kind: Kind, work: Callable[[Server], Awaitable[Any]], *, deflat
 # --- P1
 
 
+def saturated(run: Run, seconds: int) -> Callable[[Server], Awaitable[Cost]]:
+    """The standard mix with 200 chargers in a closed loop, measured after a warm-up."""
+
+    async def measure(server: Server) -> Cost:
+        swarm = cost.swarm_for(server, FEW)
+        await swarm.connect()
+        await swarm.boot()
+        warmup_s = run.seconds(4, 2)
+        found = await cost.measure(server, swarm, warmup_s=warmup_s, seconds=seconds, database=run.database)
+        await run.finish(server, swarm)
+        show(server.kind.name, found)
+        return found
+
+    return measure
+
+
 def p1(run: Run) -> dict[str, Entry]:
     """Server CPU per durable message and messages a second from one process, standard mix, 200 chargers."""
-
-    def work(seconds: int) -> Callable[[Server], Awaitable[Cost]]:
-        async def measure(server: Server) -> Cost:
-            swarm = cost.swarm_for(server, FEW)
-            await swarm.connect()
-            await swarm.boot()
-            warmup_s = run.seconds(4, 2)
-            found = await cost.measure(
-                server, swarm, warmup_s=warmup_s, seconds=seconds, database=run.database
-            )
-            await run.finish(server, swarm)
-            show(server.kind.name, found)
-            return found
-
-        return measure
-
     run.need_stations(FEW)
-    early = on(run, FLOOR, work(run.seconds(4, 2)))
-    product = on(run, PRODUCT, work(run.seconds(12, 6)))
-    textbook = on(run, TEXTBOOK, work(run.seconds(10, 5)))
-    late = on(run, FLOOR, work(run.seconds(4, 2)))
+    early = on(run, FLOOR, saturated(run, run.seconds(4, 2)))
+    product = on(run, PRODUCT, saturated(run, run.seconds(12, 6)))
+    textbook = on(run, TEXTBOOK, saturated(run, run.seconds(10, 5)))
+    late = on(run, FLOOR, saturated(run, run.seconds(4, 2)))
     floor_us, floor_rate = min(early.server_us, late.server_us), max(early.rate, late.rate)
     return {
         "P1": entry(product.server_us, "µs", 150, floor=floor_us, textbook=textbook.server_us),
@@ -285,6 +288,64 @@ def p7(run: Run) -> dict[str, Entry]:
     return bench_cdrs.measure(short=run.short, log=run.log)
 
 
+# --- P8, P9, P10: a network that has run for years; only on request, they take minutes
+
+
+def grow(run: Run) -> None:
+    """Fill an empty database of the product once: a tenth of the size with --short."""
+    if run.grown:
+        return
+    scale = 0.1 if run.short else 1.0
+    servers.prepare(PRODUCT)
+    run.stations, run.grown = 0, True
+    run.need_stations(int(CROWD * scale))
+    print(servers.run(PRODUCT, "-m", "bench.grown", "fill", str(scale)).rstrip(), flush=True)
+
+
+def looks(run: Run) -> dict[str, Any]:
+    """Every list page's time and queries, measured once."""
+    grow(run)
+    if not run.looks:
+        run.looks = json.loads(servers.run(PRODUCT, "-m", "bench.grown", "pages").splitlines()[-1])
+        for name, look in (run.looks["ocpi"] | run.looks["console"]).items():
+            print(
+                f"  {name}: " + ", ".join(f"{what} {number:.0f}" for what, number in look.items()), flush=True
+            )
+    return run.looks
+
+
+def p8(run: Run) -> dict[str, Entry]:
+    """OCPI lists, page of 100 objects, 10,000 locations and 1,000,000 CDRs stored."""
+    lists = looks(run)["ocpi"].values()
+    return {
+        "P8": entry(max(look["first"] for look in lists), "ms", 100),
+        "P8 first look": entry(max(look["first, counting"] for look in lists), "ms", None),
+        "P8 last page": entry(max(look["last by link"] / look["first"] for look in lists), "x growth", 1.5),
+        "P8 last by offset": entry(max(look["last by offset"] for look in lists), "ms", None),
+    }
+
+
+def p9(run: Run) -> dict[str, Entry]:
+    """Console list pages, 10,000 stations and 10,000,000 samples stored."""
+    pages = looks(run)["console"].values()
+    return {
+        "P9": entry(max(look["ms"] for look in pages), "ms", 300),
+        "P9 queries": entry(max(look["queries"] for look in pages), "queries", 12),
+    }
+
+
+def p10(run: Run) -> dict[str, Entry]:
+    """Server CPU per message with 10,000 stations and 10,000,000 rows, against an empty database."""
+    grow(run)
+    full = on(run, PRODUCT, saturated(run, 10))
+    servers.prepare(PRODUCT)
+    run.stations, run.grown = 0, False
+    run.need_stations(FEW)
+    empty = on(run, PRODUCT, saturated(run, 10))
+    run.answered.clear()  # of two databases: nothing to compare
+    return {"P10": entry(full.server_us / empty.server_us, "x growth", 1.2)}
+
+
 FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
     "P1": p1,
     "P2": p2,
@@ -293,8 +354,12 @@ FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
     "P5": p5,
     "P6": p6,
     "P7": p7,
+    "P8": p8,
+    "P9": p9,
+    "P10": p10,
 }
-EMPTIES_PRODUCT = {"P7"}  # rows are compared with answers before such a figure
+ON_REQUEST = {"P8", "P9", "P10"}
+EMPTIES_PRODUCT = {"P7", "P8", "P9", "P10"}  # rows are compared with answers before such a figure
 
 NEEDS_PRODUCT = {"P1", "P2", "P3", "P4", "P5"}
 NEEDS_TEXTBOOK = {"P1", "P3"}
