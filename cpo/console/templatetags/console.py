@@ -363,20 +363,24 @@ def query(context: template.Context, **changes: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def live(context: template.Context, topics: str, *, part: str, every_ms: int = 0) -> SafeString:
+def live(
+    context: template.Context, topics: str, *, part: str, every_ms: int = 0, at_once: bool = False
+) -> SafeString:
     """Make the element re-read its part of this page when one of the topics changes.
 
-    `every_ms` slows the refresh of busy topics down: the last change is never missed, only shown later.
+    `every_ms` slows the refresh of busy topics down: the last change is never missed, only shown later. `at_once` is
+    for a part that the first paint left out.
     """
     request: HttpRequest = context["request"]
     kept = {name: value for name, value in request.GET.items() if name != "part"} | {"part": part}
     return format_html(
-        'data-topics="{}" data-every="{}" hx-get="{}?{}" hx-trigger="live" hx-swap="morph:innerHTML" '
+        'data-topics="{}" data-every="{}" hx-get="{}?{}" hx-trigger="{}" hx-swap="morph:innerHTML" '
         'hx-sync="this:replace"',
         topics,
         every_ms,
         request.path,
         urlencode(kept),
+        "load, live" if at_once else "live",
     )
 
 

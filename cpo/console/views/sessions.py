@@ -99,7 +99,9 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
                 "console/_session_facts.html", lambda: {"seconds": _seconds(found), "flags": _flags(found)}
             ),
             "cost": Part(
-                "console/_session_cost.html", lambda: {"cost": None if cdr else ports.running_cost(found)}
+                "console/_session_cost.html",
+                lambda: {"cost": None if cdr else ports.running_cost(found)},
+                on_demand=cdr is None,
             ),
             "timeline": Part("console/_session_timeline.html", lambda: {"timeline": _timeline(found)}),
             "readings": Part(
