@@ -30,7 +30,8 @@ types: installed-dev
 
 unit: installed-dev
 	@$(VENV) -m tests.chromium
-	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) -W error manage.py check --deploy --fail-level ERROR
+	PUBLIC_URL=https://opencpo.example SECURE_HSTS_SECONDS=31536000 $(EXEC) --var "$(VAR)/test" --scratch -- \
+		$(VENV) -W error manage.py check --deploy --fail-level ERROR
 	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
 	TEST_VAR="$(VAR)/test" $(VENV) -m pytest $(PYTEST)
 

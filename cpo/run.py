@@ -101,6 +101,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         return 1
     for recipe in demo_processes(env) if options.demo else []:
         supervisor.add(recipe)
+    supervisor.settle(quiet_s=1, at_most_s=5)
     if not supervisor.stopping:
         supervisor.say(_banner(env, services, sign_in))
     supervisor.loop(until=_watch(services, supervisor))

