@@ -35,11 +35,6 @@ class Borders:
             currents_a=_named(limit for each in asked for limit in (each.min_current, each.max_current)),
         )
 
-    @property
-    def is_electrical(self) -> bool:
-        """Tell whether power or current matter."""
-        return bool(self.powers_kw or self.currents_a)
-
     def instants(self, start: datetime, end: datetime, time_zone: str) -> set[datetime]:
         """Return when the clock or the duration of a session reaches a border; clock changes count too."""
         by_time = Cuts(self.clocks, self.durations, ())

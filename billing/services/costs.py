@@ -1,5 +1,6 @@
 """What sessions cost: rows, snapshot and tariff brought to the engine, for CDRs and running sessions alike."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,7 +44,7 @@ class Priced:
 def price(sessions: Sequence[ChargingSession]) -> dict[int, Priced | BillingError | TariffError]:
     """Price sessions together: by id, the result or the reason why there is none.
 
-    Read the sessions with `snapshots.read`. A running session is priced up to its last reading.
+    A running session is priced up to its last reading.
     """
     frozen = snapshots.ensure(sessions)
     readings = _measured(sessions, frozen)
@@ -68,33 +69,41 @@ def bill(session: ChargingSession) -> Bill:
 
 def running_cost(session: ChargingSession) -> Cost | None:
     """Return what the session costs so far, by the engine that will bill it; None when nobody can say."""
-    try:
-        total = bill(session)
-    except (BillingError, TariffError):
-        return None
-    amount = tax.rounded(total.total_cost)
+    return running_costs([session]).get(session.pk)
+
+
+def running_costs(sessions: Sequence[ChargingSession]) -> dict[int, Cost]:
+    """Return by session id what sessions cost so far, in as many queries as for one; unknown costs are missing."""
+    priced = price(sessions) if sessions else {}
+    return {pk: _cost(found.bill) for pk, found in priced.items() if isinstance(found, Priced) and found.bill}
+
+
+def _cost(bill: Bill) -> Cost:
+    amount = tax.rounded(bill.total_cost)
     assert amount.before_taxes is not None  # `_price_by` refuses such a bill
-    return Cost(total.currency, amount.before_taxes, amount.after_taxes, tuple(total.explanation()))
+    return Cost(bill.currency, amount.before_taxes, amount.after_taxes, tuple(bill.explanation()))
 
 
 def _measured(
     sessions: Sequence[ChargingSession], frozen: dict[int, SessionSnapshot]
 ) -> dict[int, measured.Measured]:
     """Read what was measured; power and current only of sessions whose tariff asks for them."""
-    groups: dict[bool, list[measured.Span]] = {False: [], True: []}
+    groups: dict[tuple[str, ...], list[measured.Span]] = defaultdict(list)
     for session in sessions:
-        span = measured.Span(session, _end(session))
-        groups[_is_electrical(frozen[session.pk])].append(span)
-    return {
-        pk: found
-        for electrical, spans in groups.items()
-        for pk, found in measured.read(spans, electrical=electrical).items()
-    }
+        groups[_asked(frozen[session.pk])].append(measured.Span(session, _end(session)))
+    found: dict[int, measured.Measured] = {}
+    for besides, spans in groups.items():
+        found |= measured.read(spans, besides=besides)
+    return found
 
 
-def _is_electrical(snapshot: SessionSnapshot) -> bool:
-    version = snapshot.tariff_version
-    return version is not None and Borders.of(choice.parsed(version)).is_electrical
+def _asked(snapshot: SessionSnapshot) -> tuple[str, ...]:
+    """Return what the tariff asks for besides energy and time."""
+    if snapshot.tariff_version is None:
+        return ()
+    borders = Borders.of(choice.parsed(snapshot.tariff_version))
+    asked = ((measured.POWER, borders.powers_kw), (measured.CURRENT, borders.currents_a))
+    return tuple(measurand for measurand, limits in asked if limits)
 
 
 def _price(session: ChargingSession, snapshot: SessionSnapshot, readings: measured.Measured) -> Priced:

@@ -10,30 +10,38 @@ from billing.models import SessionSnapshot, Tariff, TariffVersion
 from billing.services import choice
 from billing.tariff import wire
 from cpo.lib import clock
-from stations.models import ChargingSession, Connector, Evse, IdToken, Location, Operator
+from stations.models import ChargingSession, ChargingStation, Connector, Evse, IdToken, Location, Operator
 
 log = structlog.get_logger(__name__)
 _DEGREE = Decimal("1E-6")  # OCPI GeoLocation: five to seven decimals
 NO_ZONE = "UTC"  # of a station without a location
+_USED = frozenset({"id", "identity", "location"})
+_UNUSED = tuple(f.name for f in ChargingStation._meta.concrete_fields if f.name not in _USED)
 Shape = dict[str, Any]
 
 
 def ensure(sessions: Sequence[ChargingSession]) -> dict[int, SessionSnapshot]:
     """Return the snapshot of each session by its id, and make those that are missing.
 
-    One made late holds today's location, but the tariff that was valid at the start. Read the sessions with
-    `read(...)`. Safe to run twice at once: the first row stays.
+    One made late holds today's location, but the tariff that was valid at the start. Safe to run twice at once:
+    the first row stays.
     """
     found = _stored(session.pk for session in sessions)
-    missing = [session for session in sessions if session.pk not in found]
+    missing = [session.pk for session in sessions if session.pk not in found]
     if missing:
-        SessionSnapshot.objects.bulk_create(_build(missing), ignore_conflicts=True)
-        found |= _stored(session.pk for session in missing)
+        SessionSnapshot.objects.bulk_create(_build(_whole(missing)), ignore_conflicts=True)
+        found |= _stored(missing)
     return found
 
 
 def read(ids: Iterable[int]) -> list[ChargingSession]:
-    """Read sessions with everything that their snapshots, prices and CDRs need, in one query."""
+    """Read sessions with what their prices and CDRs need, in one query; the rest is in their snapshots."""
+    rows = ChargingSession.objects.filter(pk__in=list(ids)).order_by("pk").select_related("station")
+    return list(rows.defer(*(f"station__{name}" for name in _UNUSED)))
+
+
+def _whole(ids: Iterable[int]) -> list[ChargingSession]:
+    """Read sessions with everything that is frozen."""
     rows = ChargingSession.objects.filter(pk__in=list(ids)).order_by("pk")
     return list(rows.select_related("station__location__operator", "evse", "token"))
 
@@ -45,7 +53,7 @@ def give_up(session_id: int, error: Exception) -> None:
 
 def _stored(ids: Iterable[int]) -> dict[int, SessionSnapshot]:
     rows = SessionSnapshot.objects.filter(session__in=list(ids))
-    return {row.session_id: row for row in rows.select_related("operator", "tariff_version__tariff")}
+    return {row.session_id: row for row in rows.prefetch_related("operator", "tariff_version__tariff")}
 
 
 def _build(sessions: Sequence[ChargingSession]) -> list[SessionSnapshot]:

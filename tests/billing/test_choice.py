@@ -2,8 +2,8 @@
 
 import pytest
 
-from billing.services import choice, snapshots, tariffs
-from stations.models import Connector
+from billing.services import choice, tariffs
+from stations.models import ChargingSession, Connector
 from tests import factories
 from tests.factories import element
 
@@ -14,7 +14,9 @@ def test_many_sessions_are_priced_in_four_queries(django_assert_num_queries):
     stations = [factories.station() for _ in range(5)]
     for number, station in enumerate(stations):
         factories.tariff(element("ENERGY", f"0.{number + 1}"), uid=f"T{number}", at=station.location)
-    sessions = snapshots.read([factories.session(station).pk for station in stations for _ in range(3)])
+    for station in stations:
+        [factories.session(station) for _ in range(3)]
+    sessions = list(ChargingSession.objects.select_related("station__location", "token"))
 
     with django_assert_num_queries(4):
         found = choice.versions(sessions)

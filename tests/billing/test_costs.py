@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from billing.errors import NotBillable
-from billing.services import cdrs, costs
+from billing.services import cdrs, costs, snapshots
 from stations import ports
 from tests import factories
 from tests.factories import NOON, element
@@ -87,9 +87,19 @@ def test_phases_are_added_up():
     assert [p.max_current for p in periods] == [48, 24]
 
 
+def test_many_running_sessions_cost_as_many_queries_as_one(django_assert_max_num_queries):
+    sessions = snapshots.read([running().pk for _ in range(5)] + [factories.session().pk])
+    costs.running_costs(sessions)
+
+    with django_assert_max_num_queries(7):
+        found = costs.running_costs(sessions)
+
+    assert len(found) == 5
+
+
 def test_the_running_cost_reads_only_this_sessions_rows(django_assert_max_num_queries):
     session = running()
     costs.running_cost(session)
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(7):
         costs.running_cost(session)

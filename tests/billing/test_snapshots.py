@@ -98,7 +98,7 @@ def test_the_task_freezes_many_sessions(django_assert_max_num_queries):
     factories.tariff(at=station.location)
     ids = [factories.session(station).pk for _ in range(20)]
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         snapshot_sessions(ids)
 
     assert SessionSnapshot.objects.filter(session__in=ids).count() == 20
