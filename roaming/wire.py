@@ -22,6 +22,10 @@ class BadDocument(ValueError):
     """The bytes are not a JSON document that we would store; the text says why."""
 
 
+class NotAMoment(ValueError):
+    """The text is no date and time of RFC 3339, or none of this calendar."""
+
+
 def dumps(value: Any) -> bytes:
     """Write compact JSON: Decimal as number without exponent, datetime in UTC with milliseconds and `Z`."""
     return orjson.dumps(value, default=_write, option=orjson.OPT_PASSTHROUGH_DATETIME)
@@ -52,10 +56,10 @@ def write_moment(moment: datetime) -> str:
 
 
 def read_moment(text: object) -> datetime:
-    """Read an instant; no zone means UTC, and a `+` that became a space in a query is put right. Raises ValueError."""
+    """Read an instant; no zone means UTC, and a `+` that became a space in a query is put right. Raises NotAMoment."""
     found = _DATE_TIME.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
-        raise ValueError("not an RFC 3339 date and time")
+        raise NotAMoment("not an RFC 3339 date and time")
     year, month, day, clock, fraction, zone = found.groups()
     stamp = f"{year}-{int(month):02}-{int(day):02}T{clock}.{(fraction or '0')[:6]:0<6}"
     if len(clock) == 5:
@@ -63,8 +67,8 @@ def read_moment(text: object) -> datetime:
     offset = "+00:00" if zone is None or zone in "Zz" else zone.replace(" ", "+")
     try:
         return datetime.fromisoformat(stamp + offset).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("out of range") from error
+    except (ValueError, OverflowError) as error:
+        raise NotAMoment("not in the calendar") from error
 
 
 def micros(moment: datetime) -> int:
