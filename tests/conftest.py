@@ -43,6 +43,13 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Before the database is dropped, end the connections that worker threads and killed processes left to it."""
+    yield
+    services.end_connections(services.database_name())
+
+
+@pytest.fixture(scope="session")
 def redis_url() -> str:
     """Give the Redis database of this test process."""
     return os.environ["REDIS_URL"]

@@ -63,6 +63,12 @@ def own_redis(var: Path, url: str) -> str:
     raise RuntimeError("255 test processes at once")
 
 
+def end_connections(database: str) -> None:
+    """Disconnect everybody from a database."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+
+
 def drop_abandoned() -> None:
     """Drop the databases of test processes that were killed."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:

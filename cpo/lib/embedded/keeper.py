@@ -19,6 +19,7 @@ import redis
 from cpo.lib.children import Child
 from cpo.lib.embedded import place, postgres, redis_server
 from cpo.lib.embedded.place import Place
+from cpo.lib.embedded.programs import postgres_bin
 from cpo.lib.embedded.secrets import write_private
 
 LOOK_S = 0.1
@@ -76,7 +77,7 @@ def _description(where: Place, names: tuple[str, ...]) -> dict[str, str]:
         "postgres": ("database_url", postgres.url(where)),
         "redis": ("redis_url", redis_server.url(where)),
     }
-    programs = {"programs": str(postgres.postgres_bin(where.account))} if "postgres" in names else {}
+    programs = {"programs": str(postgres_bin(where.account))} if "postgres" in names else {}
     return {"data": str(where.data), **programs, **dict(urls[name] for name in names)}
 
 
