@@ -196,7 +196,7 @@ def shown_token(header: str, encoding: str) -> str:
 
 def routing_headers(route: Route) -> dict[str, str]:
     """Return the OCPI routing headers for a functional module."""
-    headers = {}
+    headers: dict[str, str] = {}
     for name, party in (("to", route.receiver), ("from", route.sender)):
         if party:
             country_code, _, party_id = party.partition("*")

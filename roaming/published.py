@@ -13,7 +13,7 @@ AVAILABLE, CHARGING, INOPERATIVE, OUTOFORDER, REMOVED, RESERVED, UNKNOWN = (
     "AVAILABLE", "CHARGING", "INOPERATIVE", "OUTOFORDER", "REMOVED", "RESERVED", "UNKNOWN",
 )  # fmt: skip
 
-OF_CONNECTOR = {
+OF_CONNECTOR: dict[str, str] = {
     ConnectorStatus.AVAILABLE: AVAILABLE,
     ConnectorStatus.PREPARING: CHARGING,  # a cable is in: nobody else can start here
     ConnectorStatus.CHARGING: CHARGING,

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -125,7 +126,7 @@ def synchronise(connection: Connection) -> None:
 
 def _claim(connection: Connection, *, limit: int) -> list[Push]:
     now = clock.now()
-    values = {"connection": connection.pk, "now": now, "lease": now + LEASE, "limit": limit}
+    values: dict[str, Any] = {"connection": connection.pk, "now": now, "lease": now + LEASE, "limit": limit}
     with database.cursor() as cursor:
         cursor.execute(CLAIM, values)
         ids = [row[0] for row in cursor.fetchall()]

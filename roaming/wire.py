@@ -13,6 +13,7 @@ import orjson
 
 MAX_DEPTH = 24
 MAX_NODES = 200_000
+LARGEST = 10**18
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9}))?([Zz]|[ +-]\d{2}:?\d{2})?"
 )
@@ -105,7 +106,7 @@ def _check(document: Any) -> None:
             stack.extend((item, depth + 1) for item in value)
         elif isinstance(value, str):
             _check_text(value)
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool) and abs(value) > 10**18:
+        elif isinstance(value, Decimal | int) and not -LARGEST < value < LARGEST:
             raise BadDocument("number too large")
 
 

@@ -7,14 +7,13 @@ import base64
 import binascii
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 import structlog
 from django.db import DatabaseError
-from django.http import HttpResponse
 from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ParseError, UnsupportedMediaType
@@ -56,11 +55,12 @@ class OcpiRenderer(BaseRenderer):
 class AlwaysJson(BaseContentNegotiation):
     """OCPI knows one representation: whatever the Accept header says, it is that."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
         return None
 
-    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
+    def select_renderer(self, request: Request, renderers: Iterable[Any], format_suffix: Any = None) -> Any:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class CredentialsToken(BaseAuthentication):
@@ -109,12 +109,14 @@ class OcpiView(APIView):
 
     @property
     def connection(self) -> Connection:
-        connection: Connection = self.request.user
+        connection: Any = self.request.user
+        assert isinstance(connection, Connection)
         return connection
 
     @property
     def inbound(self) -> InboundToken:
-        inbound: InboundToken = self.request.auth
+        inbound: Any = self.request.auth
+        assert isinstance(inbound, InboundToken)
         return inbound
 
     @cached_property
@@ -177,9 +179,7 @@ class OcpiView(APIView):
         self.started = time.monotonic()
         self.raw_body = b""
 
-    def finalize_response(
-        self, request: Any, response: HttpResponse, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add message ids and routing headers, and store the exchange."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(finished, Response):

@@ -150,4 +150,5 @@ def exact(value: Any) -> Any:
 
 def warn(field: serializers.Field[Any, Any, Any, Any], text: str) -> None:
     """Note that something was put right while reading."""
-    field.context.setdefault("warnings", []).append(f"{field.field_name}: {text}")
+    warnings: list[str] = field.context.get("warnings", [])
+    warnings.append(f"{field.field_name}: {text}")

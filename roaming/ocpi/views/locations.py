@@ -91,7 +91,7 @@ def _since(moment: datetime) -> Q:
     )
     return (
         Q(last_updated__gte=moment)
-        | Exists(evses.filter(last_updated__gte=moment))
-        | Exists(connectors.filter(last_updated__gte=moment))
-        | Exists(stations)
+        | Q(Exists(evses.filter(last_updated__gte=moment)))
+        | Q(Exists(connectors.filter(last_updated__gte=moment)))
+        | Q(Exists(stations))
     )
