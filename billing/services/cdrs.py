@@ -44,6 +44,7 @@ def bill(ids: Iterable[int]) -> int:
     billed = {cdr.session_id: cdr for cdr in issued}
     rows, failed = _rows([s for s in sessions if s.pk not in billed])
     _store(rows, failed=failed, taken=[s.pk for s in sessions])
+    jobs.finish(list(billed))
     for session in sessions:
         if session.pk in billed:
             _compare(session, billed[session.pk])

@@ -50,6 +50,8 @@ def tell(session: ChargingSession, reason: str) -> None:
 
 def finish(session_ids: Sequence[int]) -> None:
     """Close jobs and items of sessions that have been billed after all."""
+    if not session_ids:
+        return
     jobs = BillingJob.objects.filter(session__in=session_ids).exclude(state=BillingJob.State.DONE)
     if not jobs.update(state=BillingJob.State.DONE, next_try_at=None, last_updated=clock.now()):
         return

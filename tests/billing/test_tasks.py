@@ -110,6 +110,17 @@ def test_a_failed_session_is_billed_when_its_time_comes(station):
     assert BillingJob.objects.get(session=session).state == "done"
 
 
+def test_a_job_that_outlived_its_cdr_is_closed(station):
+    session = ended(station)
+    cdrs.issue(session)
+    job = fail(session)
+
+    bill_sessions([session.pk])
+
+    job.refresh_from_db()
+    assert job.state == "done"
+
+
 def test_a_held_session_is_not_swept(station):
     cdrs.bill([ended(station, authorization_status="Blocked").pk])
 
