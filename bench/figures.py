@@ -349,10 +349,10 @@ def p10(run: Run) -> dict[str, Entry]:
 FIGURES: dict[str, Callable[[Run], dict[str, Entry]]] = {
     "P1": p1,
     "P2": p2,
-    "P3": p3,
-    "P4": p4,
     "P5": p5,
     "P6": p6,
+    "P3": p3,
+    "P4": p4,
     "P7": p7,
     "P8": p8,
     "P9": p9,
