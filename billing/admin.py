@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from billing.models import BillingJob, Cdr, SessionSnapshot, Tariff, TariffAssignment, TariffVersion
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # ModelAdmin is generic in the stubs only
+class ReadOnly(admin.ModelAdmin):
     """Shows rows; whoever wants to change one uses the console or the API."""
 
     show_full_result_count = False  # counting millions of rows answers no question

@@ -41,7 +41,7 @@ def bill(ids: Iterable[int]) -> int:
     """
     sessions = [s for s in snapshots.read(ids) if s.status == ChargingSession.Status.ENDED]
     issued = Cdr.objects.filter(session__in=sessions).only("session_id", "uid", "energy_wh")
-    billed = {cdr.session_id: cdr for cdr in issued}
+    billed = {cdr.session_id: cdr for cdr in issued if cdr.session_id is not None}
     rows, failed = _rows([s for s in sessions if s.pk not in billed])
     _store(rows, failed=failed, taken=[s.pk for s in sessions])
     jobs.finish(list(billed))
