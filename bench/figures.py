@@ -111,6 +111,7 @@ def p1(run: Run) -> dict[str, Entry]:
         "P1": entry(product.server_us, "µs", 150, floor=floor_us, textbook=textbook.server_us),
         "P1 rate": entry(product.rate, "messages/s", 5000, floor=floor_rate, textbook=textbook.rate),
         "P1 against textbook": entry(textbook.server_us / product.server_us, "x", 12),
+        "P1 against floor": entry(product.server_us / floor_us, "x", None),
         "P1 database": entry(product.database_us, "µs", None, textbook=textbook.database_us),
     }
 
