@@ -751,6 +751,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="chargingsession",
             index=models.Index(
+                condition=models.Q(("status", "active")), fields=["station"], name="session_open"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="chargingsession",
+            index=models.Index(
                 condition=models.Q(("party", ""), _negated=True), fields=["party", "id"], name="session_party"
             ),
         ),

@@ -82,6 +82,7 @@ class ChargingSession(models.Model):
         indexes = [
             models.Index(fields=["evse", "started_at"], name="session_of_evse"),
             models.Index(fields=["started_at"], name="session_active", condition=models.Q(status="active")),
+            models.Index(fields=["station"], name="session_open", condition=models.Q(status="active")),
             models.Index(
                 fields=["id"], name="session_unbilled", condition=models.Q(status="ended", billed_at=None)
             ),

@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from cpo.lib import clock, metrics
 from stations.ocpp import codec, frames, handshake, hub
 from stations.ocpp.handshake import Refusal, Welcome
-from stations.ocpp.link import Link, load
+from stations.ocpp.link import Link, load, load_parts
 from stations.ocpp.sender import Sender
 from stations.services import connections
 
@@ -224,5 +224,5 @@ def _own(welcome: Welcome, owner: str, facts: dict[str, Any]) -> Link:
     """Become the station's owner and read what the hot path must know (blocking)."""
     epoch = connections.opened(welcome.station.pk, owner=owner, version=welcome.version, facts=facts)
     link = Link(station=welcome.station, version=welcome.version, epoch=epoch)
-    load(link)
+    load_parts(link)
     return link

@@ -7,12 +7,13 @@ rows. What it lacks is looked up in the careful lane (`Lacking`), never guessed.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 
-from cpo.lib import clock
+from cpo.lib import clock, database
 from stations import readings
-from stations.models import ChargingSession, ChargingStation, Connector
+from stations.models import ChargingSession, ChargingStation
 from stations.services.ingest import StatusFact
 
 SEEN_EVERY = timedelta(seconds=10)  # how often a talking station's last_seen_at is worth a row update
@@ -99,41 +100,57 @@ class Link:
         }
 
 
+EVSES = "select number, id from stations_evse where station_id = %s"
+
+# Open sessions, and those that ended so lately that readings may still come.
+SESSIONS = """
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh
+from stations_chargingsession where station_id = %s and status = 'active'
+union all
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh
+from stations_chargingsession
+where evse_id = any(%s) and started_at > %s and status = 'ended' and ended_at > %s
+"""
+LONGEST = timedelta(days=2)  # a session that ended just now and began earlier is not remembered
+
+
 def known_session(session: ChargingSession) -> KnownSession:
     """Return the hot path's view of a session row."""
-    return KnownSession(
-        id=session.pk,
-        transaction_id=session.transaction_id,
-        evse_id=session.evse_id,
-        started_at=session.started_at,
-        ended_at=session.ended_at,
-        register=readings.EnergyRegister.resume(
-            meter_start_wh=session.meter_start_wh,
-            register_wh=session.register_wh,
-            energy_wh=session.energy_wh,
-        ),
-    )
+    return _known(
+        session.pk, session.transaction_id, session.evse_id, session.started_at, session.ended_at,
+        session.meter_start_wh, session.register_wh, session.energy_wh,
+    )  # fmt: skip
 
 
 def load(link: Link) -> None:
     """Read the station's rows into the link (blocking). Runs between two frames of the socket, never beside one."""
     link.stale = False
-    link.station = ChargingStation.objects.select_related("location").get(pk=link.station.pk)
-    link.evses = {
-        number: evse_id
-        for evse_id, number in Connector.objects.filter(evse__station=link.station)
-        .values_list("evse_id", "evse__number")
-        .distinct()
-    }
+    link.station = ChargingStation.objects.get(pk=link.station.pk)
+    load_parts(link)
+
+
+def load_parts(link: Link) -> None:
+    """Read EVSEs and sessions of the station into the link (blocking)."""
     horizon = clock.now() - timedelta(seconds=settings.OCPP_STOP_GRACE_S)
-    active = ChargingSession.objects.active().filter(station=link.station)
-    ended = ChargingSession.objects.ended().filter(
-        evse_id__in=list(link.evses.values()),
-        started_at__gt=horizon - timedelta(days=2),
-        ended_at__gt=horizon,
+    link.evses = dict(database.prepared(EVSES, [link.station_id]))
+    rows = database.prepared(
+        SESSIONS, [link.station_id, list(link.evses.values()), horizon - LONGEST, horizon]
     )
-    link.sessions = {
-        session.transaction_id: known_session(session)
-        for session in [*ended.order_by("started_at")[:20], *active.order_by("started_at")[:50]]
-    }
+    link.sessions = {row[1]: _known(*row) for row in rows}
     link.unknown.clear()
+
+
+def _known(
+    id: int,
+    transaction_id: str,
+    evse_id: int,
+    started_at: datetime,
+    ended_at: datetime | None,
+    meter_start_wh: Decimal | None,
+    register_wh: Decimal | None,
+    energy_wh: Decimal,
+) -> KnownSession:
+    register = readings.EnergyRegister.resume(
+        meter_start_wh=meter_start_wh, register_wh=register_wh, energy_wh=energy_wh
+    )
+    return KnownSession(id, transaction_id, evse_id, started_at, ended_at, register)

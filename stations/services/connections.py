@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from cpo.lib import clock, events
+from cpo.lib import clock, database, events
 from stations.events import OnboardingChanged, StationConnected, StationDisconnected
 from stations.models import ChargingStation, ConnectionEvent, HandshakeRejection, OnboardingStation
 from stations.services import commands, wake
@@ -23,30 +23,41 @@ def lock_number(owner: str) -> int:
     return zlib.crc32(owner.encode()) - 2**31
 
 
-@transaction.atomic(savepoint=False)
+# One statement, one transaction: the epoch, the owner, the event and the wake-up of whoever holds an older socket.
+OPEN = """
+with owned as (
+    update stations_chargingstation
+    set epoch = epoch + 1, owner = %s, ocpp_version = %s, last_seen_at = %s, is_online = true,
+        online_changed_at = case when is_online then online_changed_at else %s end
+    where id = %s
+    returning id, epoch
+), event as (
+    insert into stations_connectionevent
+        (station_id, epoch, opened_at, remote_address, subprotocol, offered_subprotocols, user_agent, is_tls,
+         closed_by, close_reason, frames_in, frames_out)
+    select id, epoch, %s, %s, %s, %s, %s, %s, '', '', 0, 0 from owned
+    returning station_id, epoch
+)
+select epoch, case when epoch > 1 then pg_notify(%s, 'epoch:' || station_id || ':' || epoch)::text end from event
+"""
+
+
 def opened(station_id: int, *, owner: str, version: str, facts: dict[str, Any]) -> int:
     """Make the new connection the owner of its station and return its epoch; the older one is told to close.
 
     `facts` are ConnectionEvent fields: remote_address, subprotocol, offered_subprotocols, user_agent, is_tls.
     """
     now = clock.now()
-    station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
-    previous = station.epoch
-    station.epoch += 1
-    station.owner = owner
-    station.ocpp_version = version
-    if not station.is_online:
-        station.is_online = True
-        station.online_changed_at = now
-    station.last_seen_at = now
-    station.save(
-        update_fields=["epoch", "owner", "ocpp_version", "is_online", "online_changed_at", "last_seen_at"]
-    )
-    ConnectionEvent.objects.create(station=station, epoch=station.epoch, opened_at=now, **facts)
-    if previous:
-        wake.taken_over(station_id, station.epoch)
-    events.publish(StationConnected(station_id, station.epoch))
-    return station.epoch
+    rows = database.prepared(
+        OPEN,
+        [
+            owner, version, now, now, station_id, now, facts["remote_address"], facts["subprotocol"],
+            facts["offered_subprotocols"], facts["user_agent"], facts["is_tls"], wake.CHANNEL,
+        ],
+    )  # fmt: skip
+    epoch: int = rows[0][0]
+    events.publish(StationConnected(station_id, epoch))
+    return epoch
 
 
 @transaction.atomic(savepoint=False)
