@@ -12,21 +12,21 @@ import structlog
 from django.db import transaction
 
 log = structlog.get_logger(__name__)
-E = TypeVar("E")
+F = TypeVar("F", bound=Callable[..., None])
 _subscribers: dict[type, list[Callable[[Any], None]]] = defaultdict(list)
 
 
-def subscribe(event_type: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+def subscribe(event_type: type) -> Callable[[F], F]:
     """Register the decorated function to be called with every event of that type."""
 
-    def register(function: Callable[[E], None]) -> Callable[[E], None]:
+    def register(function: F) -> F:
         _subscribers[event_type].append(function)
         return function
 
     return register
 
 
-def unsubscribe(event_type: type[E], function: Callable[[E], None]) -> None:
+def unsubscribe(event_type: type, function: Callable[..., None]) -> None:
     """Take a subscription back; unknown ones are ignored."""
     if function in _subscribers[event_type]:
         _subscribers[event_type].remove(function)

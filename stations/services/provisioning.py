@@ -19,6 +19,7 @@ from stations.services.errors import InvalidIdentity, InvalidPassword
 _IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 _PASSWORD = re.compile(r"[\x21-\x7e]{16,40}")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+EVSE_FIELDS = ("evse_id", "physical_reference", "uid")  # of `ensure_connector` that belong to the EVSE
 PASSWORD_LENGTH = 32  # characters of a generated secret: 185 bits
 
 BOOT_FIELDS = (
@@ -89,8 +90,9 @@ def upsert_station(
     OnboardingStation.objects.filter(identity=identity).delete()
     wake.changed(station.pk)
     events.publish(StationChanged(station.pk))
-    for location_id in {old_location_id, station.location_id} - {None}:
-        events.publish(LocationChanged(location_id))
+    for location_id in {old_location_id, station.location_id}:
+        if location_id is not None:
+            events.publish(LocationChanged(location_id))
     return station, shown
 
 
@@ -158,7 +160,9 @@ def ensure_connector(
     `evse_id` and `physical_reference` go to the EVSE.
     """
     now = clock.now()
-    evse_fields = {key: fields.pop(key) for key in ("evse_id", "physical_reference", "uid") if key in fields}
+    evse_fields: dict[str, Any] = {
+        key: fields.pop(key) for key in ("evse_id", "physical_reference", "uid") if key in fields
+    }
     evse, evse_created = Evse.objects.get_or_create(
         station=station, number=number, defaults={"last_updated": now, **evse_fields}
     )

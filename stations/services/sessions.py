@@ -7,7 +7,6 @@ stops are idempotent by their business key, so a repeated message has one effect
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -280,7 +279,7 @@ def _match(station: ChargingStation, facts: Stop) -> ChargingSession | None:
     """
     if facts.transaction_id.isdigit() and int(facts.transaction_id) > 0:
         return None
-    candidates: Sequence[ChargingSession] = (
+    candidates = list(
         ChargingSession.objects.select_for_update()
         .active()
         .filter(station=station, started_at__lte=facts.ended_at)
