@@ -129,11 +129,11 @@ class OcpiView(APIView):
         party, operator = self.route
         return VisibleTo(self.connection, party=party, operator=operator)
 
-    def page(self, rows: Any, window: paging.Window) -> paging.Page:
+    def page(self, rows: Any, window: paging.Window, *, only_grows: bool = False) -> paging.Page:
         """Cut the page of this request out of the rows."""
-        identifier = f"{self.connection.pk} {self.module} {self.route[0]} {self.route[1]}"
-        url = self.kwargs["here"]
-        return paging.page(rows, window, url=url, scope=identifier)
+        registered = f"{self.connection.pk} {self.connection.credentials_at}"
+        scope = f"{registered} {self.module} {self.route[0]} {self.route[1]}"
+        return paging.page(rows, window, url=self.kwargs["here"], scope=scope, only_grows=only_grows)
 
     @cached_property
     def document(self) -> Any:

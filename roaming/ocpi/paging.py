@@ -19,6 +19,9 @@ from roaming.ocpi.envelope import INVALID, Refusal
 
 MAX_OFFSET = 10_000_000
 COUNT_KEPT_S = 60  # seconds: a crawl asks for the same count at each page
+OFFSET_KEPT_S = 300  # seconds in which the next offset of a crawl finds its key
+TOTAL_KEPT_S = 86_400  # seconds until even a growing list is counted anew
+UNSETTLED_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +55,51 @@ class Page:
     headers: dict[str, str]
 
 
-def page(rows: QuerySet[Any], window: Window, *, url: str, scope: str) -> Page:
-    """Cut one page out of rows that are filtered already; `scope` tells whose count this is."""
+def page(rows: QuerySet[Any], window: Window, *, url: str, scope: str, only_grows: bool = False) -> Page:
+    """Cut one page out of rows that are filtered already; `scope` tells whose list this is.
+
+    `only_grows`: rows are never changed or deleted, so an unfiltered count needs to look at new ones only.
+    """
+    scope = f"ocpi {scope} {window.date_from} {window.date_to}".replace(" ", "_")
     ordered = rows.order_by("pk")
-    if window.after is not None:
-        found = list(ordered.filter(pk__gt=window.after)[: window.limit + 1])
+    after = window.after if window.after is not None else cache.get(f"{scope}_at_{window.offset}")
+    if after is not None:
+        found = list(ordered.filter(pk__gt=after)[: window.limit + 1])
     else:
         found = list(ordered[window.offset : window.offset + window.limit + 1])
-    total = _total(rows, window, scope)
+    is_whole = window.date_from is None and window.date_to is None
+    total = _growing_total(rows, scope) if only_grows and is_whole else _total(rows, window, scope)
     shown = found[: window.limit]
     headers = {"X-Total-Count": str(total), "X-Limit": str(settings.OCPI_PAGE_LIMIT)}
     if len(found) > window.limit:
         headers["Link"] = f'<{url}?{urlencode(_next(window, shown[-1].pk))}>; rel="next"'
+        if window.after is None:  # for those who go on by counting offsets
+            cache.set(f"{scope}_at_{window.offset + window.limit}", shown[-1].pk, OFFSET_KEPT_S)
     return Page(shown, headers)
 
 
 def _total(rows: QuerySet[Any], window: Window, scope: str) -> int:
-    key = f"ocpi count {scope} {window.date_from} {window.date_to}".replace(" ", "_")
-    found: int | None = cache.get(key) if window.after is not None or window.offset else None
+    """Count the rows; on the later pages of a crawl, as counted at its beginning."""
+    found: int | None = cache.get(f"{scope}_count") if window.after is not None or window.offset else None
     if found is None:
         found = rows.order_by().count()
-        cache.set(key, found, COUNT_KEPT_S)
+        cache.set(f"{scope}_count", found, COUNT_KEPT_S)
     return found
+
+
+def _growing_total(rows: QuerySet[Any], scope: str) -> int:
+    """Count rows that only become more: what was counted stays, new keys are added.
+
+    The newest keys are counted each time, because a smaller one may be committed later.
+    """
+    counted, limit = cache.get(f"{scope}_grown") or (0, 0)
+    newest = rows.model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+    settled = newest - UNSETTLED_KEYS
+    if settled > limit:
+        counted += rows.order_by().filter(pk__gt=limit, pk__lte=settled).count()
+        limit = settled
+        cache.set(f"{scope}_grown", (counted, limit), TOTAL_KEPT_S)
+    return int(counted) + rows.order_by().filter(pk__gt=limit).count()
 
 
 def _next(window: Window, last_key: int) -> dict[str, str]:

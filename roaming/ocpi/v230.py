@@ -8,6 +8,7 @@ hours appear here and nowhere before.
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
@@ -72,8 +73,12 @@ class EvseSerializer(Document):
         return published.evse_status(evse)
 
     def get_connectors(self, evse: Evse) -> list[dict[str, Any]]:
-        serializer = self.context["version"].connector(context=self.context)
-        return [serializer.to_representation(connector) for connector in self.connectors_of(evse)]
+        return [self._connector.to_representation(connector) for connector in self.connectors_of(evse)]
+
+    @cached_property
+    def _connector(self) -> Any:
+        """Return one serializer for all connectors: making one costs more than using it."""
+        return self.context["version"].connector(context=self.context)
 
     def get_last_updated(self, evse: Evse) -> datetime:
         return published.evse_changed_at(evse)
@@ -121,7 +126,7 @@ class LocationSerializer(Document):
         }
 
     def get_evses(self, location: Location) -> list[dict[str, Any]]:
-        serializer = self.context["version"].evse(context=self.context)
+        serializer = self._evse
         return [
             serializer.to_representation(evse)
             for evse in published.evses(location)
@@ -129,7 +134,15 @@ class LocationSerializer(Document):
         ]
 
     def get_operator(self, location: Location) -> dict[str, Any]:
-        return BusinessDetailsSerializer().to_representation(location.operator)
+        return self._details.to_representation(location.operator)
+
+    @cached_property
+    def _evse(self) -> Any:
+        return self.context["version"].evse(context=self.context)
+
+    @cached_property
+    def _details(self) -> BusinessDetailsSerializer:
+        return BusinessDetailsSerializer()
 
     def get_last_updated(self, location: Location) -> datetime:
         return published.location_changed_at(location)

@@ -25,7 +25,7 @@ class CdrsView(OcpiView):
     def get(self, request: Request, **_names: Any) -> Response:
         window = Window.read(request.query_params)
         rows = issued(self.visible.cdrs(), window.date_from, window.date_to)
-        page = self.page(rows, window)
+        page = self.page(rows, window, only_grows=True)
         return answer(documents.cdrs(page.rows, self.version), headers=page.headers)
 
 
