@@ -8,7 +8,6 @@ import argparse
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
-from ipaddress import ip_address
 from pathlib import Path
 
-import psutil
-
+from cpo.lib import machine
 from cpo.lib.children import Recipe, die_with_parent
 from cpo.lib.embedded import BOTH, Services, Unusable, answers, start_services
 from cpo.lib.embedded.place import make_var
 from cpo.lib.embedded.secrets import load
 from cpo.lib.supervisor import Supervisor
 
-WIDE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (all addresses: how we reach ourselves then)
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "OPENCPO_RUN"  # environment variable that tells which folder's run a process belongs to
 FIRST_ANSWER_S = 90
@@ -63,7 +59,7 @@ def main(argv: list[str]) -> int:
     try:
         with ExitStack() as stack:
             return _run(options, stack)
-    except (Refused, Unusable) as error:
+    except (Refused, Unusable, machine.PortTaken) as error:
         print(f"opencpo: {error}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
@@ -85,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     var = make_var(options.var)
     _lock(var)
-    end_leftovers(var)
-    _check_port(options.host, options.port)
+    machine.end_marked(MARK, str(var))
+    machine.check_port(options.host, options.port)
     supervisor = Supervisor()
     services = stack.enter_context(start_services(var, _missing()))
     supervisor.catch_signals()
@@ -128,11 +124,11 @@ def demo_processes(env: dict[str, str]) -> list[Recipe]:
 
 def environment(options: argparse.Namespace, services: Services) -> dict[str, str]:
     """Give what the children read: addresses, secrets, defaults; what the caller has set wins."""
-    host = WIDE.get(options.host, options.host)
+    host = machine.WIDE.get(options.host, options.host)
     host = f"[{host}]" if ":" in host else host
     defaults = {
         "PUBLIC_URL": f"http://{host}:{options.port}",
-        "ALLOWED_HOSTS": ",".join(_own_names(options.host)),
+        "ALLOWED_HOSTS": ",".join(machine.own_names(options.host)),
         "OPENCPO_URL": f"ws://{host}:{options.port}/ocpp/",
         "LOG_JSON": "0",
         "STATIC_ROOT": str(services.var / "static"),
@@ -151,35 +147,6 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
     return {**defaults, **os.environ, **fixed}
 
 
-def end_leftovers(var: Path) -> None:
-    """End the processes of an earlier run of this folder that was killed; they carry its mark in their environment."""
-    me = psutil.Process()
-    kin = {me.pid, *(parent.pid for parent in me.parents())}
-    left = [
-        process for process in psutil.process_iter() if process.pid not in kin and _is_marked(process, var)
-    ]
-    for process in left:
-        _end(process.terminate)
-    _, alive = psutil.wait_procs(left, timeout=5 if left else 0)
-    for process in alive:
-        _end(process.kill)
-    psutil.wait_procs(alive, timeout=5 if alive else 0)
-
-
-def _is_marked(process: psutil.Process, var: Path) -> bool:
-    try:
-        return bool(process.environ().get(MARK) == str(var))
-    except (psutil.Error, OSError):
-        return False
-
-
-def _end(how: Callable[[], None]) -> None:
-    try:
-        how()
-    except psutil.NoSuchProcess:
-        return
-
-
 def _lock(var: Path) -> None:
     """Be the only run of this folder; the lock ends with the process, however it ends."""
     lock = os.open(var / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -192,18 +159,6 @@ def _lock(var: Path) -> None:
         ) from None
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise Refused(
-                f"cannot listen on {host} port {port} ({error}): choose another with PORT=..."
-            ) from error
 
 
 def _missing() -> tuple[str, ...]:
@@ -254,7 +209,7 @@ def _wait_for_web(options: argparse.Namespace, supervisor: Supervisor) -> bool:
 
 
 def _is_live(options: argparse.Namespace) -> bool:
-    host = WIDE.get(options.host, options.host)
+    host = machine.WIDE.get(options.host, options.host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{options.port}/livez"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310
@@ -298,26 +253,6 @@ def _banner(env: dict[str, str], services: Services, sign_in: str) -> str:
         f"  folder    {services.var}{data}\n"
         f"  stop      Ctrl-C\n "
     )
-
-
-def _own_names(host: str) -> list[str]:
-    """Name this machine as its Host header may: loopback, and once opened to the network all its addresses."""
-    names = ["localhost", "127.0.0.1", "[::1]"]
-    if host in WIDE:
-        found = [entry.address.split("%")[0] for many in psutil.net_if_addrs().values() for entry in many]
-        names += [socket.gethostname(), socket.getfqdn(), *filter(_is_address, found)]
-    return [
-        f"[{name}]" if ":" in name and "[" not in name else name
-        for name in dict.fromkeys([*names, *([] if host in WIDE else [host])])
-    ]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:  # a network card's own address
-        return False
-    return True
 
 
 def _has_command(name: str) -> bool:

@@ -21,7 +21,7 @@ NO_VENV = (
 )
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     """Install one requirements file (which may include others) and remember what was installed."""
     if sys.version_info < OLDEST:
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
@@ -37,7 +37,7 @@ def main(argv):
             install(argv[0])
 
 
-def works():
+def works() -> bool:
     """Tell whether the environment's Python runs and has pip."""
     try:
         return subprocess.run([PYTHON, "-m", "pip", "--version"], stdout=subprocess.DEVNULL).returncode == 0
@@ -45,7 +45,7 @@ def works():
         return False
 
 
-def make():
+def make() -> None:
     """Make the environment; as root on Debian with its venv module, installed if it is missing."""
     print("making .venv with Python", sys.version.split()[0], flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
@@ -61,24 +61,24 @@ def make():
         sys.exit(NO_VENV)
 
 
-def install(requirements):
+def install(requirements: str) -> None:
     """Install what the file pins."""
     print("installing", requirements, flush=True)
-    command = [PYTHON, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
+    command = [str(PYTHON), "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
     done = subprocess.run(
-        [*command, "--root-user-action=ignore", "-r", ROOT / requirements], stdin=subprocess.DEVNULL
+        [*command, "--root-user-action=ignore", "-r", str(ROOT / requirements)], stdin=subprocess.DEVNULL
     )
     if done.returncode != 0:
         sys.exit("the requirements could not be installed")
     stamp(requirements).write_text(digest())
 
 
-def stamp(requirements):
+def stamp(requirements: str) -> Path:
     """Name the file that says what was installed."""
     return VENV / (".installed-" + Path(requirements).stem)
 
 
-def digest():
+def digest() -> str:
     """Fingerprint both requirements files and the Python that they were installed for."""
     texts = [path.read_bytes() for path in sorted(ROOT.glob("requirements*.txt"))]
     return hashlib.sha256(b"".join(texts) + os.fsencode(str(ROOT))).hexdigest()
