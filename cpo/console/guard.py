@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound
 from django.shortcuts import render
@@ -36,6 +37,7 @@ def page(action: str = "view") -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            _refuse_nul(request, kwargs)
             if not request.user.is_authenticated:
                 return _login(request)
             request.principal = Principal.of_user(request.user)
@@ -59,6 +61,7 @@ def act(action: str, *, atomic: bool = True) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: ConsoleRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            _refuse_nul(request, kwargs)
             if not request.user.is_authenticated:
                 return _login(request)
             request.principal = Principal.of_user(request.user)
@@ -79,6 +82,13 @@ def act(action: str, *, atomic: bool = True) -> Callable[[View], View]:
         return require_POST(guarded)
 
     return decorate
+
+
+def _refuse_nul(request: HttpRequest, words: dict[str, Any]) -> None:
+    """Answer 400 to a NUL character: PostgreSQL has none, so no row can be meant."""
+    given = [*request.GET.values(), *request.POST.values(), *words.values()]
+    if any("\0" in text for text in given if isinstance(text, str)):
+        raise BadRequest("a NUL character")
 
 
 def _record(request: ConsoleRequest, action: str, response: HttpResponseBase) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -253,7 +254,8 @@ def close(request: ConsoleRequest, uid: str) -> HttpResponse:
         return redirect("session", uid=uid)
     request.audit_facts = {"reason": form.cleaned_data["reason"], "energy_wh": str(found.energy_wh)}
     try:
-        session_service.close(found, reason=form.cleaned_data["reason"], by=request.principal.name)
+        with transaction.atomic():
+            session_service.close(found, reason=form.cleaned_data["reason"], by=request.principal.name)
         messages.success(request, _("The session is closed with its last reading; its CDR follows."))
     except NotOpen as error:
         messages.error(request, str(error))

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -139,14 +140,15 @@ def _queue(
     """Queue it and tell the person; None when it was refused, with the reason told."""
     wait = request.POST.get("queue") == "yes"
     try:
-        command = commands.queue(
-            station,
-            action=action,
-            payload=payload,
-            requested_by=request.principal.name,
-            user=request.principal.user,
-            queue_offline=wait,
-        )
+        with transaction.atomic():  # a refusal must leave the request's own transaction good for the record
+            command = commands.queue(
+                station,
+                action=action,
+                payload=payload,
+                requested_by=request.principal.name,
+                user=request.principal.user,
+                queue_offline=wait,
+            )
     except StationOffline:
         messages.error(
             request,
@@ -170,7 +172,8 @@ def cancel(request: ConsoleRequest, uid: str) -> HttpResponse:
         return redirect("stations")
     request.audit_object = ("command", uid)
     try:
-        commands.cancel(command, by=request.principal.name)
+        with transaction.atomic():
+            commands.cancel(command, by=request.principal.name)
         messages.success(request, _("%(action)s is taken back.") % {"action": command.action})
     except NotOpen as error:
         messages.error(request, str(error))

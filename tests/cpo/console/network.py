@@ -40,8 +40,9 @@ def build(**texts: Any) -> SimpleNamespace:
     )
     factories.token("BO-1", name=hostile or "Bo")
     running = factories.session(
-        station, started_at=now - timedelta(minutes=30), id_token=hostile or "BO-1", power_w=Decimal(11000)
-    )
+        station, started_at=now - timedelta(minutes=30), id_token=hostile or "BO-1", power_w=Decimal(11000),
+        energy_wh=Decimal(3000), register_wh=Decimal(4000), last_reading_at=now - timedelta(minutes=10),
+    )  # fmt: skip
     factories.samples(running, (0, "1000"), (10, "2500"), (20, "4000"))
     factories.samples(running, (10, "9000"), (20, "11000"), measurand="Power.Active.Import", unit="W")
     ended = factories.session(station, number=2, ended=True, id_token=hostile or "BO-1", party="NL*ABC")
