@@ -417,19 +417,20 @@ class Partner:
         """Keep the registration and what was received across restarts."""
         if self.state is None:
             return
-        kept = {
-            "token_in": sorted(self.token_in),
-            "token_out": self.token_out,
-            "versions_url": self.versions_url,
-            "credentials_url": self.credentials_url,
-            "endpoints": [[module, role, url] for (module, role), url in self.endpoints.items()],
-            "books": vars(self.books),
-        }
-        self.state.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.state.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(dump(kept))
-        fresh.replace(self.state)
+        with self.lock:
+            kept = {
+                "token_in": sorted(self.token_in),
+                "token_out": self.token_out,
+                "versions_url": self.versions_url,
+                "credentials_url": self.credentials_url,
+                "endpoints": [[module, role, url] for (module, role), url in self.endpoints.items()],
+                "books": vars(self.books),
+            }
+            self.state.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self.state.with_suffix(".new")
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(dump(kept))
+            fresh.replace(self.state)
 
     save = _save
 

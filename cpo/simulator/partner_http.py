@@ -82,9 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._stored(seen.module, rest)
         http, code, message, headers = partner.take(seen, rest)
         seen.verdict = f"{http} {code}"
-        self._answer(http, code, message=message, headers=headers)
-        partner.save()
-        return None
+        return self._answer(http, code, message=message, headers=headers)
 
     def _credentials(self, seen: Seen) -> None:
         partner = self.partner

@@ -100,4 +100,5 @@ class Command(BaseCommand):
             for fault in partner.violations[faults:]:
                 print(f"partner: fault in what was received: {fault}", flush=True)
             faults = len(partner.violations)
+            partner.save()
             time.sleep(LOOK_S)
