@@ -38,7 +38,7 @@ PLAIN_TOPICS = frozenset(
 )
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncWebsocketConsumer):
     """One open page."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -70,8 +70,7 @@ def test_a_page_holds_no_script_of_its_own(ada: Client, name: str, tab: str) -> 
     text = response.content.decode()
     assert not re.search(r"<script(?![^>]*\bsrc=)", text)
     assert not re.search(r"\son[a-z]+\s*=|\shx-on|javascript:|hx-vals|\sstyle=", text)
-    assert "script-src 'self';" in response.headers["Content-Security-Policy"]
-    assert "'unsafe-eval'" not in response.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"].split("; ")
 
 
 @pytest.mark.parametrize("name", EMPTY)
