@@ -95,9 +95,10 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     sign_in = _administrator(env, services)  # while the others start
     if not _wait_for_web(options, supervisor):
         return 1
-    for recipe in demo_processes(env) if options.demo else []:
+    demo = demo_processes(env) if options.demo else []
+    for recipe in demo:
         supervisor.add(recipe)
-    supervisor.settle(quiet_s=1, at_most_s=5)
+    supervisor.settle(quiet_s=1, at_most_s=10, heard=[recipe.name for recipe in demo])
     if not supervisor.stopping:
         supervisor.say(_banner(env, services, sign_in))
     supervisor.loop(until=_watch(services, supervisor))

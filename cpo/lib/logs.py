@@ -74,8 +74,8 @@ def configure(level: str = "INFO", *, json: bool = True) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "uvicorn": {"handlers": [], "level": level, "propagate": True},
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
-            # One line per connect and disconnect of a charger is ours to write (stations.ocpp), not the server's.
-            "uvicorn.error": {"handlers": [], "level": level, "propagate": True},
+            # Three lines per connection of a charger: what matters of them is a row (stations.models.connections).
+            "uvicorn.error": {"handlers": [], "level": "WARNING", "propagate": True},
             "websockets": {"level": "WARNING"},
             # Two lines per task and one per tick of the clock say nothing that the rows do not.
             "celery.beat": {"level": "WARNING"},

@@ -22,6 +22,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._pipes = selectors.DefaultSelector()
         self._partial: dict[str, bytes] = {}
+        self._heard: set[str] = set()
         self._last_output = 0.0
 
     def catch_signals(self) -> None:
@@ -46,11 +47,16 @@ class Supervisor:
         while not self.stopping and not until():
             self.step()
 
-    def settle(self, quiet_s: float, at_most_s: float) -> None:
-        """Pass output on until nobody has said anything for a while, so that what is said next stays in sight."""
+    def settle(self, quiet_s: float, at_most_s: float, heard: Sequence[str] = ()) -> None:
+        """Pass output on until the named have spoken and nobody has for a while: what is said next stays in sight."""
         give_up = self._last_output = time.monotonic()
         give_up += at_most_s
-        self.loop(until=lambda: time.monotonic() > min(give_up, self._last_output + quiet_s))
+
+        def is_quiet() -> bool:
+            now = time.monotonic()
+            return now > give_up or (self._heard.issuperset(heard) and now > self._last_output + quiet_s)
+
+        self.loop(until=is_quiet)
 
     def step(self) -> None:
         """Pass output on, and restart what ended."""
@@ -106,6 +112,7 @@ class Supervisor:
             except BlockingIOError:
                 continue
             self._last_output = time.monotonic()
+            self._heard.add(key.data)
             lines = (self._partial.pop(key.data, b"") + got).split(b"\n")
             self._partial[key.data] = lines.pop()[-65536:]
             self.say(b"\n".join(lines).decode(errors="replace"), key.data)
