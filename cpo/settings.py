@@ -224,7 +224,7 @@ OCPP_SETTLE_S = env.float("OCPP_SETTLE_S", default=3.0)  # seconds a silent new 
 OCPP_CLOSE_GRACE_S = env.int("OCPP_CLOSE_GRACE_S", default=60)  # seconds for frames read before a disconnect
 OCPP_HANDSHAKES_PER_MINUTE_ID = env.int("OCPP_HANDSHAKES_PER_MINUTE_ID", default=5)  # failures per identity
 OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default=10)  # failures per address
-OCPP_STOP_GRACE_S = env.int("OCPP_STOP_GRACE_S", default=600)  # seconds in which readings still belong to an ended session
+OCPP_STOP_GRACE_S = env.int("OCPP_STOP_GRACE_S", default=600)  # seconds after its end that readings belong to a session
 OCPP_SILENCE_FACTOR = env.float("OCPP_SILENCE_FACTOR", default=2.5)  # heartbeat intervals without a frame: silent
 JOURNAL_RETENTION_DAYS = env.int("JOURNAL_RETENTION_DAYS", default=90)  # days; older frame partitions are dropped
 
@@ -235,7 +235,7 @@ COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the stat
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 
-INTEGRATIONS_ALLOW_PRIVATE_IPS = env.bool("INTEGRATIONS_ALLOW_PRIVATE_IPS", default=False)  # loopback partners: demo, tests
+INTEGRATIONS_ALLOW_PRIVATE_IPS = env.bool("INTEGRATIONS_ALLOW_PRIVATE_IPS", default=False)  # loopback: demo, tests
 OCPI_TIMEOUT_S = env.int("OCPI_TIMEOUT_S", default=10)  # seconds for one request to a partner
 OCPI_PAGE_LIMIT = env.int("OCPI_PAGE_LIMIT", default=100)  # objects in a page at most
 OCPI_BODY_LIMIT = env.int("OCPI_BODY_LIMIT", default=5 * 1024 * 1024)  # bytes read from a partner at most
