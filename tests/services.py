@@ -66,7 +66,9 @@ def own_redis(var: Path, url: str) -> str:
 def end_connections(database: str) -> None:
     """Disconnect everybody from a database."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database]
+        )
 
 
 def drop_abandoned() -> None:
