@@ -23,12 +23,11 @@ from stations.events import (
 )
 
 
+@events.subscribe(StationConnected)
+@events.subscribe(StationDisconnected)
+@events.subscribe(StationChanged)
 def station_changed(event: StationConnected | StationDisconnected | StationChanged) -> None:
     nudge.topics("overview", "stations", f"station:{event.station_id}")
-
-
-for _station_event in (StationConnected, StationDisconnected, StationChanged):
-    events.subscribe(_station_event)(station_changed)
 
 
 @events.subscribe(LocationChanged)
@@ -56,12 +55,11 @@ def sessions_updated(event: SessionsUpdated) -> None:
     )
 
 
+@events.subscribe(SessionStarted)
+@events.subscribe(SessionEnded)
+@events.subscribe(SessionChanged)
 def session_changed(event: SessionStarted | SessionEnded | SessionChanged) -> None:
     nudge.topics("overview", "sessions", f"session:{event.session_id}", f"station:{event.station_id}")
-
-
-for _session_event in (SessionStarted, SessionEnded, SessionChanged):
-    events.subscribe(_session_event)(session_changed)
 
 
 @events.subscribe(CommandChanged)
