@@ -32,6 +32,7 @@ State = Push.State
 
 LEASE = timedelta(seconds=90)  # longer than any request: then its sender is gone
 BUDGET_S = 15.0  # of one run for one connection; what is left is done by the next
+PROBE_S = 5.0  # for a partner who has not answered lately: he holds a worker no longer than this
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 900.0
 SENDER_LOCK = 0x0C92  # class of the advisory locks
 
@@ -44,11 +45,21 @@ where id in (
       and (p.parent_key = '' or exists (
           select 1 from roaming_push parent
           where parent.connection_id = p.connection_id and parent.module = p.module
-            and parent.object_key = p.parent_key and parent.acked_version > 0))
+            and parent.object_key = p.parent_key and parent.acked_version > 0
+            and parent.state not in ('due', 'sent')))
     order by p.next_try_at, p.id limit %(limit)s
     for update of p skip locked
 )
 returning id
+"""
+
+
+# What a whole location carried: its EVSEs' rows that were due before it was read, unless they moved on since.
+CARRIED = """
+update roaming_push p
+set state = 'acked', acked_version = p.dirty_version, acked_at = %(now)s, tries = 0, last_error = ''
+from unnest(%(ids)s::bigint[], %(versions)s::bigint[]) as child (id, version)
+where p.id = child.id and p.dirty_version = child.version and p.state in ('due', 'failed')
 """
 
 
@@ -135,6 +146,7 @@ def _claim(connection: Connection, *, limit: int) -> list[Push]:
 
 def _send(connection: Connection, claimed: Sequence[Push], profile: Profile) -> None:
     """Build the requests, send them side by side, and settle the rows in one transaction."""
+    children = _children(connection, claimed)
     built = [(push, _build(push, connection)) for push in claimed]
     wanted = [
         (push, request)
@@ -151,11 +163,35 @@ def _send(connection: Connection, claimed: Sequence[Push], profile: Profile) -> 
                 _settle_unbuilt(connection, push, request)
             elif push.pk in answers:
                 _settle(connection, push, request, answers[push.pk], profile)
+                if request.method == "PUT" and answers[push.pk].is_ok:
+                    _settle_carried(push, children.get(push.object_key, {}))
             else:
                 _acknowledge(push, digest=request.digest if request is not NOTHING else "")
     for answer, _ in talks:
         breaker.note(connection, answer)
     nudge.topics("partners", f"partner:{connection.pk}")
+
+
+def _children(connection: Connection, claimed: Sequence[Push]) -> dict[str, dict[int, int]]:
+    """Return by location the rows of its EVSEs that are due now, with their versions."""
+    keys = [push.object_key for push in claimed if push.module == "locations" and not push.parent_key]
+    rows = Push.objects.filter(
+        connection=connection, module="locations", parent_key__in=keys, state__in=[State.DUE, State.FAILED]
+    )
+    found: dict[str, dict[int, int]] = {key: {} for key in keys}
+    for pk, key, version in rows.values_list("pk", "parent_key", "dirty_version") if keys else ():
+        found[key][pk] = version
+    return found
+
+
+def _settle_carried(push: Push, children: dict[int, int]) -> None:
+    """Note what a whole location has told about its EVSEs; which status that was is not known any more."""
+    told = Push.objects.filter(connection=push.connection_id, module=push.module, parent_key=push.object_key)
+    told.exclude(sent_digest="").update(sent_digest="")
+    if children:
+        values = {"ids": list(children), "versions": list(children.values()), "now": clock.now()}
+        with database.cursor() as cursor:
+            cursor.execute(CARRIED, values)
 
 
 def _build(push: Push, connection: Connection) -> Outgoing | Exception:
@@ -193,6 +229,7 @@ def _talk(connection: Connection, push: Push, request: Outgoing) -> tuple[Answer
         body=request.body,
         route=request.route,
         object_key=push.object_key,
+        timeout_s=PROBE_S if connection.failures >= breaker.TOLERATED else None,
     )
 
 

@@ -32,6 +32,6 @@ def save_location(uid: str | None = None, **fields: Any) -> Location:
 
 @transaction.atomic(savepoint=False)
 def touch(location: Location) -> None:
-    """Tell partners that something inside this location changed."""
+    """Tell partners that something inside this location changed; its `last_updated` says so (OCPI mod_locations)."""
     Location.objects.filter(pk=location.pk).update(last_updated=clock.now())
     events.publish(LocationChanged(location.pk))

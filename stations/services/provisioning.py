@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 
 from cpo.lib import clock, events
-from stations.events import LocationChanged, OnboardingChanged, StationChanged
+from stations.events import OnboardingChanged, StationChanged
 from stations.models import ChargingStation, Connector, Evse, Location, OnboardingStation
-from stations.services import wake
+from stations.services import locations, wake
 from stations.services.errors import InvalidIdentity, InvalidPassword
 
 _IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
@@ -92,7 +92,7 @@ def upsert_station(
     events.publish(StationChanged(station.pk))
     for location_id in {old_location_id, station.location_id}:
         if location_id is not None:
-            events.publish(LocationChanged(location_id))
+            locations.touch(Location(pk=location_id))
     return station, shown
 
 
@@ -178,7 +178,7 @@ def ensure_connector(
         Evse.objects.filter(pk=evse.pk).update(**evse_changed, last_updated=now)
         evse.refresh_from_db()
     if (created or changed or evse_changed) and station.location_id:
-        events.publish(LocationChanged(station.location_id))
+        locations.touch(Location(pk=station.location_id))
     if created:
         wake.changed(station.pk)
     return found

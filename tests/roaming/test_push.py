@@ -11,7 +11,7 @@ from cpo.lib import clock
 from roaming import marks, push
 from roaming.models import Connection, Exchange, Push
 from stations.models import ChargingStation, Connector, Location, ReviewItem
-from stations.services import locations, sessions
+from stations.services import locations, provisioning, sessions
 from tests import factories
 from tests.emsp import wait_for
 from tests.roaming.platform import bill, connection_of, drive, network, register, send
@@ -139,6 +139,22 @@ def test_many_changes_before_a_push_become_one_with_the_latest_state(partner):
     assert partner.books.locations[charger.location.uid]["evses"][0]["status"] == "OUTOFORDER"
 
 
+def test_a_status_that_a_whole_location_carried_is_taken_back(partner):
+    charger = network()
+    _status(charger, "Charging")
+    send(partner)
+    _status(charger, "Available")
+    send(partner)
+    _status(charger, "Charging")
+    locations.save_location(charger.location.uid, name="Renamed")
+    send(partner)
+
+    _status(charger, "Available")
+    send(partner)
+
+    assert partner.books.locations[charger.location.uid]["evses"][0]["status"] == "AVAILABLE"
+
+
 def test_a_patch_for_a_location_that_the_partner_lost_makes_it_put_again(partner):
     charger = network()
     send(partner)
@@ -153,6 +169,29 @@ def test_a_patch_for_a_location_that_the_partner_lost_makes_it_put_again(partner
 
     assert partner.books.locations[charger.location.uid]["evses"][0]["status"] == "AVAILABLE"
     assert set(states("locations")) == {"acked"}
+
+
+def test_an_evse_that_is_added_later_reaches_the_partner_whole(partner):
+    charger = network()
+    send(partner)
+
+    provisioning.ensure_connector(charger, number=2)
+    send(partner)
+
+    assert len(partner.books.locations[charger.location.uid]["evses"]) == 2
+    assert set(states("locations")) == {"acked"}
+
+
+def test_a_station_that_moves_leaves_one_location_and_joins_the_other(partner):
+    charger, other = network(), network()
+    send(partner)
+
+    provisioning.upsert_station(charger.identity, location=other.location)
+    send(partner)
+
+    told = partner.books.locations
+    assert told[charger.location.uid].get("evses", []) == []
+    assert len(told[other.location.uid]["evses"]) == 2
 
 
 def test_a_location_that_is_unpublished_is_hidden_at_the_partner(partner):
