@@ -14,7 +14,7 @@ from django.conf import settings
 from cpo.lib import clock, database
 from stations import readings
 from stations.models import ChargingSession, ChargingStation
-from stations.services.ingest import StatusFact
+from stations.services.ingest import StartFact, StatusFact
 
 SEEN_EVERY = timedelta(seconds=10)  # how often a talking station's last_seen_at is worth a row update
 
@@ -91,6 +91,16 @@ class Link:
         if len(self.sessions) > 32:
             self.forget_old()
         return known
+
+    def begin(self, fact: StartFact, session_id: int) -> None:
+        """Take a session into the view that this socket has just started: it will see every reading."""
+        register = readings.EnergyRegister.begin(fact.meter_start_wh)
+        self.sessions[fact.transaction_id] = KnownSession(
+            session_id, fact.transaction_id, fact.evse_id, fact.started_at, None, register, is_complete=True
+        )
+        self.unknown.clear()
+        if len(self.sessions) > 32:
+            self.forget_old()
 
     def forget_old(self) -> None:
         """Drop sessions that ended before the grace."""

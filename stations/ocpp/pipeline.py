@@ -6,6 +6,7 @@ Two lanes. Fast: the handler is a pure function, the writer commits its facts to
 Careful: one hop to a worker thread, where services act. Errors become CALLERRORs here and nowhere else.
 """
 
+import asyncio
 from datetime import datetime
 
 import structlog
@@ -15,7 +16,7 @@ from cpo.lib import metrics, redact
 from cpo.lib.threads import Unavailable, Workers
 from stations.ocpp import codec, frames
 from stations.ocpp.link import Lacking, Link
-from stations.ocpp.route import Contents, Incoming, Payload, Route
+from stations.ocpp.route import Contents, Incoming, Payload, Plain, Route
 from stations.ocpp.v16.routes import CONTENTS as V16
 from stations.ocpp.writer import Unstorable, Writer
 from stations.services import review
@@ -55,6 +56,10 @@ class Pipeline:
             error = checked.fault
         if route is not None and error is None:
             try:
+                if route.plain is not None and route.plain.prepare(link, incoming):
+                    reply = await self._ride(route.plain, link, incoming, text=text)
+                    if reply is not None:
+                        return reply
                 response = await self._handle(route, link, incoming)
             except Unavailable:
                 return self._without_database(route, link, incoming)
@@ -85,6 +90,41 @@ class Pipeline:
         except (Unavailable, Unstorable):
             log.error("frame not journalled", station=link.station.identity, message_type=message_type)
 
+    async def _ride(self, plain: Plain, link: Link, incoming: Incoming, *, text: str) -> str | None:
+        """Commit a plain start or stop with the others and return its answer; None: look more closely.
+
+        The answer follows from what was committed, so its own frame goes to the journal a batch later.
+        """
+        facts, incoming.is_journalled = incoming.facts, True
+        facts.frames = [self._frame_in(link, incoming, text)]
+        facts.seen = link.seen(incoming.received_at)
+        try:
+            await self.writer.add(facts)
+        except Unstorable:
+            incoming.is_journalled = False
+            return None
+        response = plain.finish(link, incoming)
+        if response is None:
+            return None
+        reply = codec.encode_result(incoming.message_id, response)
+        self.writer.add(Facts(frames=[self._frame_out(link, incoming, reply)])).add_done_callback(_forget)
+        metrics.ocpp_messages.add(link.version, incoming.action, "in", "ok")
+        return reply
+
+    def _frame_in(self, link: Link, incoming: Incoming, text: str) -> FrameRow:
+        return FrameRow(
+            incoming.received_at, link.station_id, link.epoch, "i", CALL, incoming.message_id, incoming.action[:64],
+            redact.frame(text), ",".join(incoming.flags),
+        )  # fmt: skip
+
+    def _frame_out(
+        self, link: Link, incoming: Incoming, reply: str, *, is_error: bool = False, verdict: str = ""
+    ) -> FrameRow:
+        return FrameRow(
+            incoming.received_at, link.station_id, link.epoch, "o", CALL_ERROR if is_error else CALL_RESULT,
+            incoming.message_id, incoming.action[:64], redact.frame(reply), verdict,
+        )  # fmt: skip
+
     async def _handle(self, route: Route, link: Link, incoming: Incoming) -> Payload:
         if not route.is_fast:
             return await self.workers.patiently(
@@ -100,19 +140,10 @@ class Pipeline:
         self, route: Route | None, link: Link, incoming: Incoming, *, text: str, reply: str, is_error: bool
     ) -> str | None:
         facts = incoming.facts
-        at = incoming.received_at
-        verdict = ",".join(incoming.flags)
-        redacted = redact.frame(text)
-        facts.frames = [
-            FrameRow(
-                at, link.station_id, link.epoch, "i", CALL, incoming.message_id, incoming.action[:64], redacted, verdict
-            ),
-            FrameRow(
-                at, link.station_id, link.epoch, "o", CALL_ERROR if is_error else CALL_RESULT, incoming.message_id,
-                incoming.action[:64], redact.frame(reply), "",
-            ),
-        ]  # fmt: skip
-        facts.seen = link.seen(at)
+        late_verdict = ",".join(incoming.flags) if incoming.is_journalled else ""
+        facts.frames = [] if incoming.is_journalled else [self._frame_in(link, incoming, text)]
+        facts.frames.append(self._frame_out(link, incoming, reply, is_error=is_error, verdict=late_verdict))
+        facts.seen = link.seen(incoming.received_at)
         metrics.ocpp_messages.add(
             link.version, incoming.action if route else "?", "in", "error" if is_error else "ok"
         )
@@ -145,6 +176,11 @@ class Pipeline:
             log.error("frame not stored", station=link.station.identity, action=incoming.action)
             return False
         return True
+
+
+def _forget(stored: "asyncio.Future[None]") -> None:
+    if not stored.cancelled() and stored.exception() is not None:
+        log.error("answer not journalled", error=type(stored.exception()).__name__)
 
 
 def _carefully(route: Route, link: Link, incoming: Incoming) -> Payload:

@@ -21,10 +21,23 @@ class Incoming:
     received_at: datetime
     facts: Facts
     flags: list[str]
+    is_journalled: bool = False  # the frame itself is in the journal already
 
 
 Handler = Callable[[Link, Incoming], Payload]
 ResultHandler = Callable[[int, Payload, Payload], None]  # (station id, request, response), in a worker thread
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """How a careful message about which nothing is odd rides in the group commit.
+
+    `prepare` adds a start or stop to the facts if it can tell from the link alone that nothing is odd; `finish` writes
+    the answer from what came of it, or returns None: then the careful handler takes a closer look.
+    """
+
+    prepare: Callable[[Link, Incoming], bool]
+    finish: Callable[[Link, Incoming], Payload | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class Route:
     is_fast: bool = False
     vital: bool = False
     from_memory: Handler | None = None
+    plain: Plain | None = None
 
 
 def fast(handler: Handler, *, from_memory: Handler | None = None) -> Route:
@@ -47,9 +61,15 @@ def fast(handler: Handler, *, from_memory: Handler | None = None) -> Route:
     return Route(handler, is_fast=True, vital=True, from_memory=from_memory)
 
 
-def careful(handler: Handler, *, vital: bool = False, from_memory: Handler | None = None) -> Route:
+def careful(
+    handler: Handler,
+    *,
+    vital: bool = False,
+    from_memory: Handler | None = None,
+    plain: Plain | None = None,
+) -> Route:
     """Route to a handler that acts through services."""
-    return Route(handler, vital=vital, from_memory=from_memory)
+    return Route(handler, vital=vital, from_memory=from_memory, plain=plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,9 @@ class Writer:
 
     def _connection(self) -> psycopg.Connection:
         if self._conn is None or self._conn.closed:
-            self._conn = psycopg.connect(**database.parameters("opencpo writer"), prepare_threshold=1)
+            self._conn = psycopg.connect(**database.parameters("opencpo writer"), prepare_threshold=0)
+            # A handful of constant statements over arrays: planning them anew for each batch is wasted.
+            self._conn.execute("set plan_cache_mode = force_generic_plan")
         return self._conn
 
     def _drop_connection(self) -> None:

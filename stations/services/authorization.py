@@ -1,5 +1,6 @@
 """Id tokens and the decision whether one may charge (OCPP 2.1 block C, 1.6 section 4.1)."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -30,11 +31,13 @@ def find(uid: str, *, own: bool) -> IdToken | None:
 
 def status_of(token: IdToken) -> str:
     """Return the OCPP 1.6 AuthorizationStatus of a stored token at this moment."""
-    if token.status != IdToken.Status.ACCEPTED:
-        return token.status
-    if token.expires_at is not None and token.expires_at <= clock.now():
-        return "Expired"
-    return "Accepted"
+    return status_at(token.status, token.expires_at)
+
+
+def status_at(status: str, expires_at: datetime | None) -> str:
+    """Return the AuthorizationStatus of a token with this stored status and expiry, at this moment."""
+    is_expired = expires_at is not None and expires_at <= clock.now()
+    return "Expired" if status == IdToken.Status.ACCEPTED and is_expired else status
 
 
 def local_token(uid: str, *, station: ChargingStation) -> Decision | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from cpo.lib import events
-from stations.events import FramesStored, SessionsUpdated, StatusesChanged
+from stations.events import FramesStored, SessionEnded, SessionStarted, SessionsUpdated, StatusesChanged
 
 
 class FrameRow(NamedTuple):
@@ -31,24 +31,12 @@ class FrameRow(NamedTuple):
     verdict: str
 
 
-class Kind(NamedTuple):
-    """What a sample measures, in words; see `ReadingKind`."""
+# What a sample measures, in the words of `ReadingKind`: measurand, phase, location, context, unit. A plain tuple, like
+# `Sample`: half a dozen of each are made for every MeterValues.
+Kind = tuple[str, str, str, str, str]
 
-    measurand: str
-    phase: str
-    location: str
-    context: str
-    unit: str
-
-
-class Sample(NamedTuple):
-    """One reading in base units; `session_id` 0 is outside any session, `evse_id` 0 the main meter."""
-
-    session_id: int
-    sampled_at: datetime
-    kind: Kind
-    evse_id: int
-    value: Decimal
+# One reading in base units: session id (0: outside any session), sampled at, kind, EVSE id (0: the main meter), value.
+Sample = tuple[int, datetime, Kind, int, Decimal]
 
 
 class SessionMeter(NamedTuple):
@@ -78,15 +66,57 @@ class StatusFact(NamedTuple):
     received_at: datetime
 
 
+class StartFact(NamedTuple):
+    """A start about which nothing is odd; it becomes a session if its token is an accepted one of our own drivers."""
+
+    uid: str
+    station_id: int
+    evse_id: int
+    connector_number: int
+    transaction_id: str
+    start_key: str
+    id_token: str
+    reservation_id: str
+    started_at: datetime
+    meter_start_wh: Decimal
+    at: datetime
+
+
+class StopFact(NamedTuple):
+    """A stop about which nothing is odd: its session is open, and the socket counted its energy."""
+
+    station_id: int
+    transaction_id: str
+    ended_at: datetime
+    reason: str
+    id_token: str
+    meter_stop_wh: Decimal | None
+    register_wh: Decimal | None
+    energy_wh: Decimal
+    at: datetime
+
+
+class Done(NamedTuple):
+    """What came of a start or stop: the session, and the own token that was presented (status '' for none)."""
+
+    session_id: int
+    token_status: str
+    expires_at: datetime | None
+    group_id: str
+
+
 @dataclass(slots=True)
 class Facts:
-    """What one message leaves behind."""
+    """What one message leaves behind; `done` is filled in when its start or stop was stored."""
 
     frames: list[FrameRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     meters: list[SessionMeter] = field(default_factory=list)
     statuses: list[StatusFact] = field(default_factory=list)
     seen: tuple[int, datetime] | None = None  # (station id, when): worth writing down
+    start: StartFact | None = None
+    stop: StopFact | None = None
+    done: Done | None = None
 
 
 FRAMES = """
@@ -145,6 +175,56 @@ from unnest(%b::int8[], %b::timestamptz[]) as u(id, at)
 where st.id = u.id and (st.last_seen_at is null or st.last_seen_at < u.at)
 """
 
+# The token decides as `authorization.local_token` would: the newest accepted one with this uid, not expired. A start
+# whose token is anything else, or which was stored before, gives no row: the careful lane looks at it.
+STARTS = """
+with u as (
+    select * from unnest(%b::text[], %b::int8[], %b::int8[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[],
+                         %b::timestamptz[], %b::numeric[], %b::timestamptz[])
+        as t(uid, station_id, evse_id, connector_number, transaction_id, start_key, id_token, reservation_id,
+             started_at, meter_start_wh, at)
+), token as (
+    select u.uid, t.id, t.expires_at, t.group_id
+    from u cross join lateral (
+        select id, expires_at, group_id from stations_idtoken
+        where upper(stations_idtoken.uid) = upper(u.id_token) and country_code = '' and status = 'Accepted'
+            and (expires_at is null or expires_at > u.at)
+        order by id desc limit 1
+    ) t
+), made as (
+    insert into stations_chargingsession
+        (uid, station_id, evse_id, connector_number, transaction_id, start_key, id_token, token_id, party,
+         authorization_status, authorization_reference, auth_method, reservation_id, status, started_at, stop_reason,
+         stop_id_token, meter_start_wh, register_wh, energy_wh, needs_review, flags, created_at, last_updated)
+    select u.uid, u.station_id, u.evse_id, u.connector_number, u.transaction_id, u.start_key, u.id_token, token.id, '',
+           'Accepted', '', 'WHITELIST', u.reservation_id, 'active', u.started_at, '',
+           '', u.meter_start_wh, u.meter_start_wh, 0, false, '[]', u.at, u.at
+    from u join token using (uid)
+    on conflict do nothing
+    returning uid, id
+)
+select made.uid, made.id, 'Accepted', token.expires_at, token.group_id from made join token using (uid)
+"""
+
+STOPS = """
+update stations_chargingsession s
+set status = 'ended', ended_at = u.ended_at, stop_reason = u.reason, stop_id_token = u.id_token,
+    meter_stop_wh = u.meter_stop_wh, register_wh = coalesce(u.register_wh, s.register_wh), energy_wh = u.energy_wh,
+    power_w = 0, last_updated = u.at
+from unnest(%b::int8[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %b::numeric[], %b::numeric[],
+            %b::numeric[], %b::timestamptz[])
+     as u(station_id, transaction_id, ended_at, reason, id_token, meter_stop_wh, register_wh, energy_wh, at)
+left join lateral (
+    select status, expires_at, group_id from stations_idtoken t
+    where upper(t.uid) = upper(u.id_token) and t.country_code = ''
+    order by (t.status = 'Accepted') desc, id desc limit 1
+) token on u.id_token <> ''
+where s.station_id = u.station_id and s.transaction_id = u.transaction_id and s.status = 'active'
+    and s.flags = '[]' and s.started_at <= u.ended_at
+returning s.station_id, s.transaction_id, s.id, coalesce(token.status, ''), token.expires_at,
+    coalesce(token.group_id, '')
+"""
+
 KIND = """
 with made as (
     insert into stations_readingkind (measurand, phase, location, context, unit) values (%s, %s, %s, %s, %s)
@@ -165,10 +245,37 @@ def store(conn: psycopg.Connection[Any], batch: Sequence[Facts]) -> None:
     """
     for facts in batch:
         for sample in facts.samples:
-            if sample.kind not in _kinds:
-                _intern(conn, sample.kind)
-    with conn.pipeline(), conn.transaction(), conn.cursor() as cursor:
-        write(cursor, batch)
+            if sample[2] not in _kinds:
+                _intern(conn, sample[2])
+    starts = [facts for facts in batch if facts.start is not None]
+    stops = [facts for facts in batch if facts.stop is not None]
+    with conn.cursor() as cursor, conn.cursor() as started, conn.cursor() as stopped:
+        with conn.pipeline():  # up to its Sync a pipeline is one transaction
+            if starts:
+                started.execute(
+                    STARTS, _columns([facts.start for facts in starts if facts.start is not None])
+                )
+            write(cursor, batch)
+            if stops:
+                stopped.execute(STOPS, _columns([facts.stop for facts in stops if facts.stop is not None]))
+        _fill_in(starts, stops, started, stopped)
+
+
+def _fill_in(
+    starts: list[Facts], stops: list[Facts], started: psycopg.Cursor[Any], stopped: psycopg.Cursor[Any]
+) -> None:
+    """Tell each start and stop what came of it."""
+    if starts:
+        sessions = {uid: Done(*rest) for uid, *rest in started.fetchall()}
+        for facts in starts:
+            facts.done = sessions.get(facts.start.uid) if facts.start else None
+    if stops:
+        ended = {
+            (station_id, transaction_id): Done(*rest)
+            for station_id, transaction_id, *rest in stopped.fetchall()
+        }
+        for facts in stops:
+            facts.done = ended.get((facts.stop.station_id, facts.stop.transaction_id)) if facts.stop else None
 
 
 def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
@@ -193,14 +300,8 @@ def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
 def write_samples(cursor: psycopg.Cursor[Any], samples: Sequence[Sample]) -> None:
     """Insert samples; those that are there already stay as they are."""
     rows = [
-        (
-            s.session_id,
-            s.sampled_at,
-            _kinds.get(s.kind) or _intern(cursor.connection, s.kind),
-            s.evse_id,
-            s.value,
-        )
-        for s in samples
+        (session_id, at, _kinds.get(kind) or _intern(cursor.connection, kind), evse_id, value)
+        for session_id, at, kind, evse_id, value in samples
     ]
     cursor.execute(SAMPLES, _columns(rows))
 
@@ -223,6 +324,11 @@ def announce(batch: Sequence[Facts]) -> None:
                 frozenset(status.station_id for status in statuses),
             )
         )
+    for facts in batch:
+        if facts.done is not None and facts.start is not None:
+            events.deliver(SessionStarted(facts.done.session_id, facts.start.station_id))
+        elif facts.done is not None and facts.stop is not None:
+            events.deliver(SessionEnded(facts.done.session_id, facts.stop.station_id))
     events.deliver(FramesStored(frozenset(row.station_id for facts in batch for row in facts.frames)))
 
 
@@ -258,7 +364,7 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 def _intern(conn: psycopg.Connection[Any], kind: Kind) -> int:
     wanted = kind
     if len(_kinds) >= MAX_KINDS:
-        wanted = Kind("Other", "", "", "", "")
+        wanted = ("Other", "", "", "", "")
     with conn.cursor() as cursor:
         for _ in range(3):
             row = cursor.execute(KIND, [*wanted, *wanted]).fetchone()

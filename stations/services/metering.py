@@ -109,7 +109,7 @@ def energy(session: ChargingSession, *, meter_stop_wh: Decimal | None) -> readin
 
 def add(session: ChargingSession, *, samples: Sequence[ingest.Sample]) -> None:
     """Store samples of a session inside the caller's transaction (transaction data, late readings)."""
-    owned = [sample._replace(session_id=session.pk) for sample in samples]
+    owned = [(session.pk, *sample[1:3], session.evse_id, sample[4]) for sample in samples]
     with psycopg.Cursor(connection.connection) as cursor:
         ingest.write_samples(cursor, owned)
 
@@ -144,4 +144,4 @@ def _span(session: ChargingSession) -> tuple[datetime, datetime]:
 
 def kind_of(reading: readings.Reading) -> Kind:
     """Return what a reading measures, in the words of the sample's kind."""
-    return Kind(reading.measurand, reading.phase, reading.location, reading.context, reading.unit)
+    return reading.measurand, reading.phase, reading.location, reading.context, reading.unit

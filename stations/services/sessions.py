@@ -60,6 +60,11 @@ def start_key(*words: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def new_transaction_id() -> str:
+    """Return a random number of 31 bits: OCPP 1.6 wants an integer, and nobody should guess it."""
+    return str(secrets.randbelow(2**31 - 1) + 1)
+
+
 INSERT = """
 insert into stations_chargingsession
     (uid, station_id, evse_id, connector_number, transaction_id, start_key, id_token, token_id, party,
@@ -110,7 +115,7 @@ def _insert(station: ChargingStation, facts: Start, decision: Decision) -> Start
     now = clock.now()
     flags = [*facts.flags, *([] if decision.status == "Accepted" else ["unauthorised"])]
     for _ in range(5):
-        transaction_id = str(secrets.randbelow(2**31 - 1) + 1)
+        transaction_id = new_transaction_id()
         rows = database.prepared(
             INSERT,
             [

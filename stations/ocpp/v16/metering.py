@@ -7,7 +7,7 @@ from stations.ocpp.link import KnownSession, Lacking, Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology
 from stations.services import metering
-from stations.services.ingest import Facts, Sample, SessionMeter
+from stations.services.ingest import Facts, SessionMeter
 
 
 def meter_values(link: Link, incoming: Incoming) -> Payload:
@@ -41,13 +41,14 @@ def store(
     session_id = session.id if session else 0
     evse_id = session.evse_id if session else evse_id
     facts.samples += [
-        Sample(session_id, reading.sampled_at, metering.kind_of(reading), evse_id, reading.value)
-        for reading in found
+        (session_id, sampled_at, (measurand, phase, location, context, unit), evse_id, value)
+        for sampled_at, measurand, phase, location, context, value, unit, _, _ in found
     ]
     if session is None or session.ended_at is not None:
         return
     for reading in found:
-        session.register = session.register.step(reading)
+        if reading.unit == "Wh":
+            session.register = session.register.step(reading)
     point = readings.latest(found)
     metered = session.register.result()
     facts.meters.append(
@@ -67,13 +68,13 @@ def _session(
     link: Link, incoming: Incoming, evse_id: int, found: list[readings.Reading]
 ) -> KnownSession | None:
     """Find the session: the transaction id's, else the EVSE's at that time (ids of 0, -1 or stale ones lie)."""
-    first = min(reading.sampled_at for reading in found)
-    last = max(reading.sampled_at for reading in found)
     transaction_id = incoming.payload.get("transactionId")
     key = "" if transaction_id is None else str(transaction_id)
     known = link.sessions.get(key)
     if known is not None:
         return known
+    first = min(reading.sampled_at for reading in found)
+    last = max(reading.sampled_at for reading in found)
     if key not in ("", "0", "-1") and (key, evse_id) not in link.unknown:
         raise Lacking(lambda: _learn(link, key, evse_id, first, last))
     if key:

@@ -3,7 +3,7 @@
 The union of the three tables is the set of the version's schemas; `tests/architecture/test_routes.py` holds that.
 """
 
-from stations.ocpp.route import Contents, careful, fast
+from stations.ocpp.route import Contents, Plain, careful, fast
 from stations.ocpp.v16 import (
     authorization,
     availability,
@@ -22,9 +22,17 @@ INBOUND = {
     "FirmwareStatusNotification": careful(firmware.firmware_status_notification),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "MeterValues": fast(metering.meter_values),
-    "StartTransaction": careful(transactions.start_transaction, vital=True),
+    "StartTransaction": careful(
+        transactions.start_transaction,
+        vital=True,
+        plain=Plain(transactions.prepare_start, transactions.finish_start),
+    ),
     "StatusNotification": fast(availability.status_notification),
-    "StopTransaction": careful(transactions.stop_transaction, vital=True),
+    "StopTransaction": careful(
+        transactions.stop_transaction,
+        vital=True,
+        plain=Plain(transactions.prepare_stop, transactions.finish_stop),
+    ),
 }
 
 # Requests to stations; the value handles the answer where rows of ours depend on it.

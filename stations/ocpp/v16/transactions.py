@@ -4,14 +4,51 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from stations import readings
+from stations.models.locations import new_uid
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
 from stations.ocpp.v16.metering import oddities
+from stations.ports import Decision
 from stations.services import authorization, metering, sessions
-from stations.services.ingest import Sample
+from stations.services.ingest import Done, StartFact, StopFact
 
 DEFAULT_REASON = "Local"  # section 6.49: an omitted reason means Local
+
+
+def prepare_start(link: Link, incoming: Incoming) -> bool:
+    """Let a start ride in the group commit when it names a known connector, a register and a sound time."""
+    payload = incoming.payload
+    started_at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+    evse_id = link.evses.get(payload.get("connectorId") or 0)
+    meter_start_wh = _wh(payload.get("meterStart"))
+    id_token = str(payload.get("idTag") or "").strip()
+    if flags or incoming.flags or evse_id is None or meter_start_wh is None or not id_token:
+        return False
+    incoming.facts.start = StartFact(
+        uid=new_uid(),
+        station_id=link.station_id,
+        evse_id=evse_id,
+        connector_number=topology.CONNECTOR,
+        transaction_id=sessions.new_transaction_id(),
+        start_key=_start_key(payload),
+        id_token=id_token,
+        reservation_id=str(payload.get("reservationId") or ""),
+        started_at=started_at,
+        meter_start_wh=meter_start_wh,
+        at=incoming.received_at,
+    )
+    return True
+
+
+def finish_start(link: Link, incoming: Incoming) -> Payload | None:
+    """Answer a start that was stored; None when its token or a repetition takes a closer look."""
+    fact, done = incoming.facts.start, incoming.facts.done
+    if fact is None or done is None:
+        return None
+    link.begin(fact, done.session_id)
+
+    return {"transactionId": int(fact.transaction_id), "idTagInfo": _info(done)}
 
 
 def start_transaction(link: Link, incoming: Incoming) -> Payload:
@@ -19,20 +56,16 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
     payload = incoming.payload
     started_at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
     incoming.flags += flags
-    key = sessions.start_key(
-        payload.get("connectorId"), payload.get("idTag"), payload.get("timestamp"),
-        payload.get("meterStart"), payload.get("reservationId"),
-    )  # fmt: skip
 
     session, decision, is_new = sessions.start(
         link.station,
         facts=sessions.Start(
             evse_id=topology.ensured_evse_id(link, int(payload.get("connectorId") or 1)),
             connector_number=topology.CONNECTOR,
-            id_token=str(payload.get("idTag") or ""),
+            id_token=str(payload.get("idTag") or "").strip(),
             started_at=started_at,
             meter_start_wh=_wh(payload.get("meterStart")),
-            key=key,
+            key=_start_key(payload),
             reservation_id=str(payload.get("reservationId") or ""),
             flags=tuple(flags),
         ),
@@ -40,6 +73,43 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
     link.remember(session).is_complete |= is_new
 
     return {"transactionId": int(session.transaction_id), "idTagInfo": values.id_tag_info(decision)}
+
+
+def prepare_stop(link: Link, incoming: Incoming) -> bool:
+    """Let a stop ride in the group commit when this socket counted its session's energy and nothing is odd."""
+    payload = incoming.payload
+    known = link.sessions.get(str(payload.get("transactionId", "")))
+    if known is None or not known.is_complete or payload.get("transactionData") or incoming.flags:
+        return False
+    ended_at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+    meter_stop_wh = _wh(payload.get("meterStop"))
+    metered = known.register.result(meter_stop_wh)
+    if flags or metered.flags or meter_stop_wh is None or ended_at < known.started_at:
+        return False
+    incoming.facts.stop = StopFact(
+        station_id=link.station_id,
+        transaction_id=known.transaction_id,
+        ended_at=ended_at,
+        reason=str(payload.get("reason") or DEFAULT_REASON)[:40],
+        id_token=str(payload.get("idTag") or "").strip()[:255],
+        meter_stop_wh=meter_stop_wh,
+        register_wh=metered.stop_wh,
+        energy_wh=metered.energy_wh,
+        at=incoming.received_at,
+    )
+    return True
+
+
+def finish_stop(link: Link, incoming: Incoming) -> Payload | None:
+    """Answer a stop that was stored; None when its session or its token (a partner's) takes a closer look."""
+    fact, done = incoming.facts.stop, incoming.facts.done
+    if fact is None or done is None:
+        return None
+    link.sessions[fact.transaction_id].ended_at = fact.ended_at
+    if not fact.id_token:
+        return {}
+
+    return {"idTagInfo": _info(done)} if done.token_status else None
 
 
 def stop_transaction(link: Link, incoming: Incoming) -> Payload:
@@ -50,7 +120,7 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
         payload.get("transactionData") or [], received_at=incoming.received_at
     )
     incoming.flags += [*flags, *oddities(parsed)]
-    id_tag = str(payload.get("idTag") or "")
+    id_tag = str(payload.get("idTag") or "").strip()
 
     transaction_id = str(payload.get("transactionId", ""))
     meter_stop_wh = _wh(payload.get("meterStop"))
@@ -65,7 +135,7 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
             reason=str(payload.get("reason") or DEFAULT_REASON),
             id_token=id_tag,
             samples=tuple(
-                Sample(0, reading.sampled_at, metering.kind_of(reading), 0, reading.value)
+                (0, reading.sampled_at, metering.kind_of(reading), 0, reading.value)
                 for reading in parsed.readings
             ),
             metered=known.register.result(meter_stop_wh) if known and known.is_complete else None,
@@ -83,6 +153,20 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
     decision = authorization.authorize(id_tag, station=link.station)
 
     return {"idTagInfo": values.id_tag_info(decision)}
+
+
+def _start_key(payload: Payload) -> str:
+    """Return the business key of a start: its words as the station sent them."""
+    return sessions.start_key(
+        payload.get("connectorId"), payload.get("idTag"), payload.get("timestamp"),
+        payload.get("meterStart"), payload.get("reservationId"),
+    )  # fmt: skip
+
+
+def _info(done: Done) -> dict[str, Any]:
+    """Write what the group commit found about one of our own tokens as IdTagInfo."""
+    status = authorization.status_at(done.token_status, done.expires_at)
+    return values.id_tag_info(Decision(status=status, expires_at=done.expires_at, group_id=done.group_id))
 
 
 def _wh(value: Any) -> Decimal | None:
