@@ -26,6 +26,8 @@ from roaming import breaker, guard, keyring, profiles, wire
 from roaming.models import Connection, Exchange
 
 BODY_KEPT = 8192  # characters of a body that an Exchange keeps
+ROUTINE_KEPT = 1024  # of one that went well and comes by the thousand
+ROUTINE = ("locations", "sessions", "tariffs")
 _TOKEN_MEMBER = re.compile(r'("token"\s*:\s*")((?:[^"\\]|\\.)*)')
 SHOWN_HEADERS = frozenset(
     {"content-type", "content-length", "date", "location", "link", "retry-after", "x-limit", "x-total-count",
@@ -151,7 +153,8 @@ def exchange(
         )
         answer = _read(status, answer_headers, raw)
         record.response_headers = shown(answer_headers)
-        record.response_body = kept(raw, module)
+        record.response_body = kept(raw, module, is_ok=answer.is_ok)
+        record.request_body = kept(content, module, is_ok=answer.is_ok)
     except (httpx.HTTPError, guard.ForbiddenUrl, keyring.UnreadableSecret, TooMuch, UnicodeError) as error:
         answer = Answer(error=_explain(error))
     record.duration_ms = int((time.monotonic() - started) * 1000)
@@ -218,14 +221,15 @@ def shown(headers: Mapping[str, str]) -> dict[str, str]:
     return {k.lower(): str(v)[:500] for k, v in headers.items() if k.lower() in SHOWN_HEADERS}
 
 
-def kept(raw: bytes | None, module: str) -> str:
+def kept(raw: bytes | None, module: str, *, is_ok: bool = False) -> str:
     """Return what an Exchange keeps of a body: cut, without NUL; tokens of the credentials module blanked."""
     if not raw:
         return ""
+    limit = ROUTINE_KEPT if is_ok and module in ROUTINE else BODY_KEPT
     text = raw[: BODY_KEPT * 4].decode(errors="replace").replace("\x00", "�")
     if module == "credentials":
         text = _blank_tokens(text)
-    return text if len(text) <= BODY_KEPT else text[:BODY_KEPT] + "…"
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _blank_tokens(text: str) -> str:

@@ -156,20 +156,34 @@ def _send(connection: Connection, claimed: Sequence[Push], profile: Profile) -> 
     with ThreadPoolExecutor(max_workers=profile.parallel, thread_name_prefix="push") as threads:
         talks = list(threads.map(lambda pair: _talk(connection, *pair), wanted))
     answers = {push.pk: answer for (push, _), (answer, _) in zip(wanted, talks, strict=True)}
+    outdated = _refused_for_an_old_token(connection, answers)
     with transaction.atomic():
         Exchange.objects.bulk_create([record for _, record in talks])
         for push, request in built:
             if not isinstance(request, Outgoing):
                 _settle_unbuilt(connection, push, request)
+            elif push.pk in outdated:
+                _postpone(push, "the token was replaced meanwhile", 0.0)
             elif push.pk in answers:
                 _settle(connection, push, request, answers[push.pk], profile)
                 if request.method == "PUT" and answers[push.pk].is_ok:
                     _settle_carried(push, children.get(push.object_key, {}))
             else:
                 _acknowledge(push, digest=request.digest if request is not NOTHING else "")
-    for answer, _ in talks:
-        breaker.note(connection, answer)
+    for pk, answer in answers.items():
+        if pk not in outdated:
+            breaker.note(connection, answer)
     nudge.topics("partners", f"partner:{connection.pk}")
+
+
+def _refused_for_an_old_token(connection: Connection, answers: dict[int, Answer]) -> set[int]:
+    """Return the rows that were refused only because the partner got a new token in this moment."""
+    refused = {pk for pk, answer in answers.items() if answer.is_unauthorized}
+    if not refused:
+        return set()
+    used = connection.token_out
+    connection.refresh_from_db(fields=["token_out"])
+    return refused if connection.token_out != used else set()
 
 
 def _children(connection: Connection, claimed: Sequence[Push]) -> dict[str, dict[int, int]]:
@@ -287,7 +301,9 @@ def _acknowledge(push: Push, *, digest: str, remote_url: str = "", answer: Answe
 
 def _postpone(push: Push, reason: str, wait_s: float | None) -> None:
     """Try again later: the longer it has failed, the later."""
-    pause = wait_s or breaker.back_off_s(push.tries, first=FIRST_RETRY_S, longest=LONGEST_RETRY_S)
+    pause = wait_s
+    if pause is None:
+        pause = breaker.back_off_s(push.tries, first=FIRST_RETRY_S, longest=LONGEST_RETRY_S)
     Push.objects.filter(pk=push.pk, state=State.SENT).update(
         state=State.FAILED,
         next_try_at=clock.now() + timedelta(seconds=pause),

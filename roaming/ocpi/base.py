@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError
-from django.utils.datastructures import MultiValueDict
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
@@ -209,6 +208,7 @@ class OcpiView(APIView):
         if not isinstance(connection, Connection):
             return  # nobody we know: counted, not stored
         body = response.data if isinstance(response.data, dict) else {}
+        is_ok = body.get("status_code") == envelope.SUCCESS
         warnings = list(self.reading["warnings"])
         if "token" in request.GET:
             warnings.append("credentials token in the query: ignored")
@@ -227,9 +227,9 @@ class OcpiView(APIView):
             correlation_id=response["X-Correlation-ID"],
             remote_address=request.META.get("REMOTE_ADDR", "")[:64],
             request_headers=client.shown(request.headers),
-            request_body=client.kept(self.raw_body, self.module),
+            request_body=client.kept(self.raw_body, self.module, is_ok=is_ok),
             response_headers=client.shown(dict(response.items())),
-            response_body=client.kept(response.content, self.module),
+            response_body=client.kept(response.content, self.module, is_ok=is_ok),
             warnings=warnings[:50],
             duration_ms=int((time.monotonic() - self.started) * 1000),
         )
@@ -298,9 +298,6 @@ def _message_id(request: Any, name: str) -> str:
 
 
 def _shown_url(request: Any) -> str:
-    query = MultiValueDict(request.GET)
-    query.pop("token", None)
-    return (
-        str(request.path)[:800]
-        + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")[:200]
-    )
+    query = "&".join(f"{name}={value}" for name, value in request.GET.items() if name != "token")
+    shown = f"{str(request.path)[:700]}?{query[:250]}" if query else str(request.path)[:700]
+    return shown.replace("\x00", "")

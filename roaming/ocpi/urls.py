@@ -66,7 +66,7 @@ def _segments(request: HttpRequest, rest: str) -> list[str]:
 
 def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
     """Return the named segments if the path fits the pattern."""
-    if len(pattern) != len(segments):
+    if len(pattern) != len(segments) or any("\x00" in segment for segment in segments):
         return None
     names: dict[str, str] = {}
     for expected, segment in zip(pattern, segments, strict=True):

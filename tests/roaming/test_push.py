@@ -415,6 +415,29 @@ def test_refused_tokens_suspend_the_connection_and_tell_an_operator(partner):
     assert connection.pk not in push.with_work()
 
 
+def test_a_token_that_is_replaced_during_a_push_costs_nothing(partner):
+    charger = network()
+    connection = connection_of(partner)
+    marks.locations()
+
+    def replaced(seen):
+        if seen.method != "PUT" or len(refused) > 0:
+            return ""
+        refused.append(seen)
+        fresh = connection_of(partner)
+        fresh.token_we_send_them = "fresh-token"
+        fresh.save(update_fields=["token_out"])
+        partner.token_in = {"fresh-token"}
+        return "auth-fail"
+
+    refused: list[object] = []
+    partner.fault = replaced
+    push.deliver(connection.pk)
+
+    assert charger.location.uid in partner.books.locations
+    assert connection_of(partner).refusals == 0
+
+
 def test_rows_of_a_killed_worker_come_back_after_their_lease(partner):
     charger = network()
     connection = connection_of(partner)

@@ -35,7 +35,7 @@ def test_tokens_are_kept_hashed_and_encrypted(partner):
     assert connection.token_we_send_them in partner.token_in
 
 
-def test_token_a_opens_versions_and_credentials_only(platform, partners):
+def test_attack_o3_token_a_opens_versions_and_credentials_only(platform, partners):
     partner = partners()
     _, token_a = registration.issue_token_a("A")
 
@@ -45,7 +45,7 @@ def test_token_a_opens_versions_and_credentials_only(platform, partners):
     assert partner.ask("GET", f"{platform}/ocpi/cpo/2.2.1/locations", token=token_a).code == 2001
 
 
-def test_token_a_is_void_once_token_c_is_used(platform, partners):
+def test_attack_o3_token_a_is_void_once_token_c_is_used(platform, partners):
     partner = partners()
     _, token_a = registration.issue_token_a(partner.name)
     partner.register(f"{platform}/ocpi/versions", token_a)
@@ -144,7 +144,7 @@ def test_unregistering_ends_every_token_and_party(partner, platform):
     assert partner.ask("GET", f"{platform}/ocpi/versions", token=token).http == 401
 
 
-def test_a_revoked_token_is_refused_at_once(partner, platform):
+def test_attack_o4_a_revoked_token_is_refused_at_once(partner, platform):
     assert partner.ask("GET", f"{platform}/ocpi/versions").http == 200
 
     registration.revoke(connection_of(partner))

@@ -13,6 +13,7 @@ from stations.models import Connector, IdToken
 from stations.services import sessions
 from tests import factories
 from tests.emsp import wait_for
+from tests.processes import Process, worker
 from tests.roaming.platform import connection_of, drive, network
 
 pytestmark = pytest.mark.django_db
@@ -91,8 +92,6 @@ def test_a_registration_a_status_and_a_session_reach_the_partner_by_themselves(
 
 
 def test_a_worker_that_is_killed_in_a_push_loses_nothing(registered, process_env):
-    from tests.processes import worker
-
     charger = network()
     registered.fault = "slow"
     first = worker(process_env).start()
@@ -109,6 +108,37 @@ def test_a_worker_that_is_killed_in_a_push_loses_nothing(registered, process_env
     first.close()
     second.close()
     assert charger.location.uid in registered.books.locations
+
+
+def test_the_demo_partner_registers_itself_and_keeps_that_across_restarts(server, process_env, tmp_path):
+    connection, token_a = registration.issue_token_a("Demo eMSP")
+    (tmp_path / "demo-partner-token").write_text(token_a)
+    command = [
+        "manage.py",
+        "demo_partner",
+        "--platform-url",
+        server,
+        "--state",
+        str(tmp_path),
+        "--tokens",
+        "D-1",
+    ]
+    demo = Process(command, process_env, lambda process: "registered" in process.output())
+
+    demo.start()
+    wait_for(lambda: IdToken.objects.filter(uid="D-1", party_id="EMP").exists())
+    demo.stop()
+    (tmp_path / "demo-partner-token").unlink()
+    IdToken.objects.all().delete()
+    again = Process(command, process_env, lambda process: "shows what it receives" in process.output())
+    again.start()
+    wait_for(lambda: IdToken.objects.filter(uid="D-1").exists())
+
+    connection.refresh_from_db()
+    assert connection.is_registered
+    assert (tmp_path / "demo-partner.json").stat().st_mode & 0o077 == 0
+    demo.close()
+    again.close()
 
 
 def _status(partner, charger):

@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from roaming import keyring
 from roaming.models import Exchange
 from tests.emsp import Answer
 from tests.roaming.platform import connection_of, network
@@ -66,6 +67,21 @@ def test_attack_o2_the_token_is_understood_as_peers_write_it(partner, platform, 
     )
 
     assert answer.http == 200
+
+
+def test_attack_o7_tokens_are_looked_up_by_keyed_digest_so_time_tells_nothing(partner):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+    from rest_framework.test import APIRequestFactory
+
+    from roaming.ocpi.base import CredentialsToken
+
+    request = APIRequestFactory().get("/", HTTP_AUTHORIZATION=f"Token {partner.token_out}")
+    with CaptureQueriesContext(connection) as seen:
+        CredentialsToken().authenticate(request)
+
+    assert keyring.digest(partner.token_out) in seen[0]["sql"]
+    assert all(partner.token_out not in query["sql"] for query in seen)
 
 
 def test_attack_o8_a_token_in_the_query_is_ignored_and_noted(partner, platform):

@@ -45,7 +45,10 @@ class TokenView(OcpiView):
 
     @property
     def _type(self) -> str:
-        return self.request.query_params.get("type", "RFID").upper()[:16]
+        word = self.request.query_params.get("type") or "RFID"
+        if not (word.isascii() and word.isprintable() and len(word) <= 16):
+            raise Refusal(INVALID, "type is no TokenType")
+        return word.upper()
 
     def _party(self, names: dict[str, str]) -> str:
         """Return the party of the path; one of somebody else does not exist here."""
