@@ -13,6 +13,7 @@ from channels.consumer import AsyncConsumer
 from django.db import Error as DatabaseError
 
 from cpo.lib import clock, metrics
+from cpo.lib.threads import Unavailable
 from stations.ocpp import codec, frames, handshake, hub
 from stations.ocpp.handshake import Refusal, Welcome
 from stations.ocpp.link import Link, load, load_parts
@@ -136,7 +137,7 @@ class OcppConsumer(AsyncConsumer):
         elif isinstance(frame, frames.CallResult | frames.CallError):
             try:
                 await self.sender.take_answer(frame, text=text)
-            except DatabaseError:
+            except (DatabaseError, Unavailable):
                 log.warning("answer of a station not stored", station=self.link.station.identity)
         else:
             await self._record(text, message_id=getattr(frame, "message_id", ""), verdict="message_type")

@@ -34,7 +34,7 @@ class Sender:
         self._send_text = send_text
         self._wake = asyncio.Event()
         self._ready = asyncio.Event()
-        self._open: tuple[str, asyncio.Future[Answer]] | None = None
+        self._open: tuple[str, asyncio.Future[None]] | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def wake(self) -> None:
@@ -54,25 +54,23 @@ class Sender:
         now = clock.now()
         is_error = isinstance(answer, frames.CallError)
         mine = self._open is not None and self._open[0] == answer.message_id
-        command = None
-        verdict = ""
-        if not mine:
-            command = await self._pipeline.workers.run(self._store, answer, None)
-            verdict = "late" if command else "unsolicited"
-        action = command.action if command else self._open_action if mine else ""
+        # Stored here, in the order of the socket, and not by the task that waits: it may end with the connection.
+        command = await self._pipeline.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, self._store, answer)
+        verdict = "" if mine else "late" if command else "unsolicited"
         await self._pipeline.record(
             self.link, direction="i", message_type=CALL_ERROR if is_error else CALL_RESULT,
-            message_id=answer.message_id, action=action, text=text, at=now, verdict=verdict,
+            message_id=answer.message_id, action=command.action if command else "", text=text, at=now,
+            verdict=verdict,
         )  # fmt: skip
+        if command is not None:
+            metrics.commands.add(command.action, command.status)
         if mine and self._open is not None and not self._open[1].done():
-            self._open[1].set_result(answer)
-
-    _open_action = ""
+            self._open[1].set_result(None)
 
     async def _run(self) -> None:
         with contextlib.suppress(
             TimeoutError
-        ):  # a station that does not boot after a reconnect is spoken to too
+        ):  # a station that stays silent after a reconnect is spoken to too
             await asyncio.wait_for(self._ready.wait(), settings.OCPP_SETTLE_S)
         while True:
             self._wake.clear()
@@ -89,8 +87,8 @@ class Sender:
         command = await self._pipeline.workers.run(commands.claim, link.station_id, epoch=link.epoch)
         if command is None:
             return False
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._open, self._open_action = (command.uid, future), command.action
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._open = (command.uid, future)
         text = codec.encode_call(command.uid, command.action, command.payload)
         try:
             await self._send_text(text)
@@ -98,7 +96,7 @@ class Sender:
                 link, direction="o", message_type=CALL, message_id=command.uid, action=command.action,
                 text=text, at=clock.now(),
             )  # fmt: skip
-            answer = await asyncio.wait_for(future, settings.OCPP_CALL_TIMEOUT_S)
+            await asyncio.wait_for(future, settings.OCPP_CALL_TIMEOUT_S)
         except TimeoutError:
             await self._pipeline.workers.run(
                 commands.timed_out,
@@ -107,17 +105,12 @@ class Sender:
                 reason=f"no answer within {settings.OCPP_CALL_TIMEOUT_S} s",
             )
             metrics.commands.add(command.action, Command.Status.TIMED_OUT)
-            return True
         finally:
             self._open = None
-        stored = await self._pipeline.workers.patiently(
-            settings.OCPP_STORE_TIMEOUT_S, self._store, answer, command
-        )
-        metrics.commands.add(command.action, stored.status if stored else "lost")
         return True
 
-    def _store(self, answer: Answer, command: Command | None) -> Command | None:
-        """Write an answer to its command's row (blocking); `command` is the open one, None for a late answer."""
+    def _store(self, answer: Answer) -> Command | None:
+        """Write an answer to its command's row (blocking); None when no command of this station awaits it."""
         station_id = self.link.station_id
         if isinstance(answer, frames.CallError):
             return commands.failed(
@@ -127,10 +120,9 @@ class Sender:
                 description=answer.description,
                 details=answer.details,
             )
+        command = Command.objects.filter(uid=answer.message_id, station_id=station_id).first()
         if command is None:
-            command = Command.objects.filter(uid=answer.message_id, station_id=station_id).first()
-            if command is None:
-                return None
+            return None
         result: Any = answer.payload
         fault = codec.response_fault(self.link.version, command.action, result)
         stored = commands.answered(
