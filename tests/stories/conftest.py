@@ -1,5 +1,6 @@
 """Stories: a real server process, real sockets, Ada's station in between."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
 
 
 @pytest.fixture
-def ada(transactional_db: None) -> "ChargingStation":
+def ada(transactional_db: None) -> "Iterator[ChargingStation]":
     """Give a registered station with two connectors, and Bo's token."""
     from stations.services import provisioning
     from tests import factories
@@ -36,7 +37,23 @@ def ada(transactional_db: None) -> "ChargingStation":
     factories.token("BO-1")
     station = factories.station("ADA-1", connectors=2)
     provisioning.set_password(station, password=PASSWORD)
-    return station
+    yield station
+    wait_until_quiet()
+
+
+def wait_until_quiet() -> None:
+    """Wait until the server has written down that its sockets are gone: emptying the tables would meet its locks."""
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(
+                "select (select count(*) from stations_chargingstation where is_online), count(*)"
+                " from pg_stat_activity where datname = current_database() and state <> 'idle'"
+                " and pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0, 0):
+                return
+            time.sleep(0.02)
 
 
 @pytest.fixture
