@@ -6,12 +6,11 @@ from typing import Any
 import structlog
 
 from billing.models import Cdr, Tariff, TariffVersion
-from billing.services import choice
+from billing.services import choice, costs
 from billing.tariff.errors import TariffError
 from cpo.lib import clock
 from roaming import published
 from roaming.ocpi.versions import Version
-from stations import ports
 from stations.models import ChargingSession, Connector, Evse, Location
 
 log = structlog.get_logger(__name__)
@@ -42,8 +41,8 @@ def connector(row: Connector, version: Version) -> Document:
 def sessions(rows: Sequence[ChargingSession], version: Version) -> list[Document]:
     """Write sessions: running ones with what they cost so far, billed ones as their CDR says."""
     cdrs_of = {cdr.session_id: cdr for cdr in Cdr.objects.filter(session__in=[row.pk for row in rows])}
-    costs = {row.pk: ports.running_cost(row) for row in rows if row.pk not in cdrs_of}
-    serializer = version.session(context={"version": version, "costs": costs, "cdrs": cdrs_of})
+    so_far = costs.running_costs([row for row in rows if row.pk not in cdrs_of])
+    serializer = version.session(context={"version": version, "costs": so_far, "cdrs": cdrs_of})
     return [serializer.to_representation(row) for row in rows]
 
 

@@ -203,7 +203,11 @@ def _settle_carried(push: Push, children: dict[int, int]) -> None:
     told = Push.objects.filter(connection=push.connection_id, module=push.module, parent_key=push.object_key)
     told.exclude(sent_digest="").update(sent_digest="")
     if children:
-        values = {"ids": list(children), "versions": list(children.values()), "now": clock.now()}
+        values: dict[str, Any] = {
+            "ids": list(children),
+            "versions": list(children.values()),
+            "now": clock.now(),
+        }
         with database.cursor() as cursor:
             cursor.execute(CARRIED, values)
 

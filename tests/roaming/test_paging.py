@@ -1,12 +1,17 @@
 """Lists in pages (OCPI 2.2.1 transport_and_format#Pagination, SECURITY O17)."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from cpo.lib import clock
+from roaming import documents, visibility
+from roaming.ocpi.versions import NEWEST
+from roaming.visibility import VisibleTo
 from stations.models import ChargingSession, Location
 from tests import factories
-from tests.roaming.platform import bill, drive, network
+from tests.roaming.platform import bill, connection_of, drive, network
 
 pytestmark = pytest.mark.django_db
 
@@ -149,14 +154,24 @@ def test_sessions_and_cdrs_are_listed_strictly_and_by_their_dates(partner):
     assert partner.violations == []
 
 
+def test_a_page_of_running_sessions_costs_the_same_queries_however_many_there_are(
+    partner, django_assert_max_num_queries
+):
+    started_at = clock.now() - timedelta(minutes=31)
+    for number in range(4):
+        drive(network(), uid=f"EMP-{number}", started_at=started_at, energy_wh=Decimal(6000))
+    rows = list(VisibleTo(connection_of(partner)).sessions())
+    documents.sessions(rows, NEWEST)
+
+    with django_assert_max_num_queries(10):
+        written = documents.sessions(rows, NEWEST)
+
+    assert [document["total_cost"]["excl_vat"] for document in written] == [Decimal("1.5")] * 4
+
+
 def test_a_page_of_locations_costs_the_same_queries_however_many_there_are(
     partner, django_assert_max_num_queries
 ):
-    from roaming import documents, visibility
-    from roaming.ocpi.versions import NEWEST
-    from roaming.visibility import VisibleTo
-    from tests.roaming.platform import connection_of
-
     for _ in range(4):
         network(connectors=2)
     rows = visibility.whole(VisibleTo(connection_of(partner)).locations())
