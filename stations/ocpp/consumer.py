@@ -149,12 +149,20 @@ class OcppConsumer(AsyncConsumer):
         verdict = f"refused:{refused.reason}"
         await self._record(text, message_id=refused.message_id or "", verdict=verdict)
         metrics.ocpp_messages.add(self.link.version, "?", "in", "refused")
+        if refused.message_type in frames.ANSWERS and refused.message_id is not None:
+            await self._unreadable_answer(refused.message_id, refused.description)
         if reply is not None:
             await self.send_text(reply)
         if refused.close_code is not None:
             await self._end(refused.close_code, refused.reason)
         elif self._garbage >= MAX_GARBAGE:
             await self._end(POLICY, "too many unreadable frames")
+
+    async def _unreadable_answer(self, message_id: str, description: str) -> None:
+        try:
+            await self.sender.give_up(message_id, reason=f"the answer cannot be read: {description}")
+        except (DatabaseError, Unavailable):
+            log.warning("answer of a station not stored", station=self.link.station.identity)
 
     async def _record(self, text: str, *, message_id: str, verdict: str) -> None:
         clean = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -67,6 +67,13 @@ class Sender:
         if mine and self._open is not None and not self._open[1].done():
             self._open[1].set_result(None)
 
+    async def give_up(self, message_id: str, *, reason: str) -> None:
+        """Fail the command of this id: the station answered, but nobody can read it."""
+        answer = frames.CallError(message_id, "", reason, {})
+        await self._pipeline.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, self._store, answer)
+        if self._open is not None and self._open[0] == message_id and not self._open[1].done():
+            self._open[1].set_result(None)
+
     async def _run(self) -> None:
         with contextlib.suppress(
             TimeoutError

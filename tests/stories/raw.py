@@ -49,6 +49,8 @@ class RawSocket:
         """Send a CALL and return its answer: [3, id, payload] or [4, id, code, description, details]."""
         message_id = message_id or f"raw-{next(_ids)}"
         answer = await self.ask(json.dumps([2, message_id, action, payload]))
+        while answer[0] == 2:  # a command of theirs, which this socket never answers by itself
+            answer = await self.read()
         assert answer[1] == message_id, f"an answer to something else: {answer}"
         return answer
 
