@@ -12,7 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 NEEDED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
-WITHOUT_SERVICES = {"price", "help", "version", "--help", "--version", "check", "spectacular", "collectstatic"}
+WITHOUT_SERVICES = {
+    "price",
+    "help",
+    "version",
+    "--help",
+    "--version",
+    "check",
+    "spectacular",
+    "collectstatic",
+}
 
 
 def main() -> None:

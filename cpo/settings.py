@@ -20,8 +20,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY")
-FIELD_KEYS = env.list("FIELD_KEYS")  # Fernet keys, newest first: partner tokens at rest; must differ from SECRET_KEY
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")  # how partners and browsers reach us
+FIELD_KEYS = env.list(
+    "FIELD_KEYS"
+)  # Fernet keys, newest first: partner tokens at rest; must differ from SECRET_KEY
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip(
+    "/"
+)  # how partners and browsers reach us
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SECURE_COOKIES = PUBLIC_URL.startswith("https://")
@@ -32,7 +36,9 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)  # seconds; set it once TLS is final
 X_FRAME_OPTIONS = "DENY"
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # addresses whose X-Forwarded-* headers are believed
+TRUSTED_PROXIES = env.list(
+    "TRUSTED_PROXIES", default=[]
+)  # addresses whose X-Forwarded-* headers are believed
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -72,7 +78,9 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "cpo.urls"
 ASGI_APPLICATION = "cpo.asgi.application"
-APPEND_SLASH = False  # OCPI and the API answer with and without the slash; a redirect would lose body and token
+APPEND_SLASH = (
+    False  # OCPI and the API answer with and without the slash; a redirect would lose body and token
+)
 
 TEMPLATES = [
     {
@@ -85,7 +93,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"console": "cpo.console.templatetags.console"},  # `cpo.console` is no app of its own
+            "libraries": {
+                "console": "cpo.console.templatetags.console"
+            },  # `cpo.console` is no app of its own
         },
     },
 ]
@@ -132,7 +142,9 @@ CONTENT_SECURITY_POLICY = {
 
 # --- PostgreSQL, Redis, Celery -------------------------------------------------------------------------------------
 
-DATABASE_URL = env.str("DATABASE_URL")  # any libpq URI, unix sockets too: postgresql://user:secret@/name?host=/run/pg
+DATABASE_URL = env.str(
+    "DATABASE_URL"
+)  # any libpq URI, unix sockets too: postgresql://user:secret@/name?host=/run/pg
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=24)  # connections per process
 
 
@@ -148,7 +160,12 @@ def _database(url: str) -> dict[str, Any]:
     }
     pool = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
     options = {**parts, "pool": pool, "application_name": "opencpo", "prepare_threshold": 5}
-    return {"ENGINE": "django.db.backends.postgresql", **named, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **named,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
 
 
 DATABASES = {"default": _database(DATABASE_URL)}
@@ -164,12 +181,18 @@ CHANNEL_LAYERS = {
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_timeout": 10, "socket_connect_timeout": 5}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+}
 CELERY_TASK_IGNORE_RESULT = True  # rows remember, not Celery
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_PUBLISH_RETRY = False  # a nudge that is lost is found by a sweep; never block a charger's thread on it
+CELERY_TASK_PUBLISH_RETRY = (
+    False  # a nudge that is lost is found by a sweep; never block a charger's thread on it
+)
 CELERY_TASK_TIME_LIMIT = 300  # seconds; kills a task that hangs
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
 CELERY_WORKER_CONCURRENCY = env.int("CELERY_CONCURRENCY", default=2)
@@ -207,26 +230,49 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024  # bytes
 
+# --- our own party, made when there is none yet (later ones are rows) ------------------------------------------------
+
+OPERATOR_COUNTRY_CODE = env.str("OPERATOR_COUNTRY_CODE", default="NL")  # ISO 3166 alpha-2
+OPERATOR_PARTY_ID = env.str("OPERATOR_PARTY_ID", default="OCP")  # three characters, ISO 15118
+OPERATOR_NAME = env.str("OPERATOR_NAME", default="OpenCPO")
+OPERATOR_CURRENCY = env.str("OPERATOR_CURRENCY", default="EUR")  # ISO 4217
+
 # --- OCPP ----------------------------------------------------------------------------------------------------------
 
 OCPP_ALLOW_PROFILE_0 = env.bool("OCPP_ALLOW_PROFILE_0", default=False)  # stations without password; demo only
-OCPP_DEFAULT_SUBPROTOCOL = env.str("OCPP_DEFAULT_SUBPROTOCOL", default="")  # for stations that name none; '' refuses
+OCPP_DEFAULT_SUBPROTOCOL = env.str(
+    "OCPP_DEFAULT_SUBPROTOCOL", default=""
+)  # for stations that name none; '' refuses
 OCPP_REVEAL_UNKNOWN = env.bool("OCPP_REVEAL_UNKNOWN", default=True)  # 404 for an unknown identity, else 401
 OCPP_HEARTBEAT_INTERVAL_S = env.int("OCPP_HEARTBEAT_INTERVAL_S", default=300)  # seconds, spread by ±20 %
-OCPP_CALL_TIMEOUT_S = env.int("OCPP_CALL_TIMEOUT_S", default=30)  # seconds until an unanswered CALL counts as timed out
+OCPP_CALL_TIMEOUT_S = env.int(
+    "OCPP_CALL_TIMEOUT_S", default=30
+)  # seconds until an unanswered CALL counts as timed out
 OCPP_COMMAND_TTL_S = env.int("OCPP_COMMAND_TTL_S", default=120)  # seconds a queued command waits to be sent
 OCPP_QUEUED_COMMAND_TTL_S = env.int("OCPP_QUEUED_COMMAND_TTL_S", default=86_400)  # seconds, for "queue": true
-OCPP_WRITER_LINGER_MS = env.float("OCPP_WRITER_LINGER_MS", default=3.0)  # milliseconds a batch waits for company
+OCPP_WRITER_LINGER_MS = env.float(
+    "OCPP_WRITER_LINGER_MS", default=3.0
+)  # milliseconds a batch waits for company
 OCPP_WRITER_BATCH = env.int("OCPP_WRITER_BATCH", default=1000)  # messages in one commit at most
 OCPP_CAREFUL_THREADS = env.int("OCPP_CAREFUL_THREADS", default=6)  # worker threads of the careful lane
-OCPP_STORE_TIMEOUT_S = env.float("OCPP_STORE_TIMEOUT_S", default=15.0)  # seconds a message waits for the database
-OCPP_SETTLE_S = env.float("OCPP_SETTLE_S", default=3.0)  # seconds a silent new socket is left alone before commands
+OCPP_STORE_TIMEOUT_S = env.float(
+    "OCPP_STORE_TIMEOUT_S", default=15.0
+)  # seconds a message waits for the database
+OCPP_SETTLE_S = env.float(
+    "OCPP_SETTLE_S", default=3.0
+)  # seconds a silent new socket is left alone before commands
 OCPP_CLOSE_GRACE_S = env.int("OCPP_CLOSE_GRACE_S", default=60)  # seconds for frames read before a disconnect
 OCPP_HANDSHAKES_PER_MINUTE_ID = env.int("OCPP_HANDSHAKES_PER_MINUTE_ID", default=5)  # failures per identity
 OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default=10)  # failures per address
-OCPP_STOP_GRACE_S = env.int("OCPP_STOP_GRACE_S", default=600)  # seconds after its end that readings belong to a session
-OCPP_SILENCE_FACTOR = env.float("OCPP_SILENCE_FACTOR", default=2.5)  # heartbeat intervals without a frame: silent
-JOURNAL_RETENTION_DAYS = env.int("JOURNAL_RETENTION_DAYS", default=90)  # days; older frame partitions are dropped
+OCPP_STOP_GRACE_S = env.int(
+    "OCPP_STOP_GRACE_S", default=600
+)  # seconds after its end that readings belong to a session
+OCPP_SILENCE_FACTOR = env.float(
+    "OCPP_SILENCE_FACTOR", default=2.5
+)  # heartbeat intervals without a frame: silent
+JOURNAL_RETENTION_DAYS = env.int(
+    "JOURNAL_RETENTION_DAYS", default=90
+)  # days; older frame partitions are dropped
 
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
 AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
@@ -235,15 +281,27 @@ COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the stat
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 
-INTEGRATIONS_ALLOW_PRIVATE_IPS = env.bool("INTEGRATIONS_ALLOW_PRIVATE_IPS", default=False)  # loopback: demo, tests
+INTEGRATIONS_ALLOW_PRIVATE_IPS = env.bool(
+    "INTEGRATIONS_ALLOW_PRIVATE_IPS", default=False
+)  # loopback: demo, tests
 OCPI_TIMEOUT_S = env.int("OCPI_TIMEOUT_S", default=10)  # seconds for one request to a partner
 OCPI_PAGE_LIMIT = env.int("OCPI_PAGE_LIMIT", default=100)  # objects in a page at most
 OCPI_BODY_LIMIT = env.int("OCPI_BODY_LIMIT", default=5 * 1024 * 1024)  # bytes read from a partner at most
-OCPI_SESSION_PUSH_S = env.int("OCPI_SESSION_PUSH_S", default=30)  # seconds between pushes of one running session
-OCPI_ALLOWED_PORTS = env.list("OCPI_ALLOWED_PORTS", cast=int, default=[443, 8443])  # where partners may listen
-OCPI_AUTHORIZE_S = env.float("OCPI_AUTHORIZE_S", default=3.0)  # seconds a driver waits for real-time authorization
-OCPI_TOKEN_PULL_S = env.int("OCPI_TOKEN_PULL_S", default=900)  # seconds between pulls of a partner's changed tokens
-OCPI_EXCHANGE_RETENTION_DAYS = env.int("OCPI_EXCHANGE_RETENTION_DAYS", default=30)  # days; older exchanges are deleted
+OCPI_SESSION_PUSH_S = env.int(
+    "OCPI_SESSION_PUSH_S", default=30
+)  # seconds between pushes of one running session
+OCPI_ALLOWED_PORTS = env.list(
+    "OCPI_ALLOWED_PORTS", cast=int, default=[443, 8443]
+)  # where partners may listen
+OCPI_AUTHORIZE_S = env.float(
+    "OCPI_AUTHORIZE_S", default=3.0
+)  # seconds a driver waits for real-time authorization
+OCPI_TOKEN_PULL_S = env.int(
+    "OCPI_TOKEN_PULL_S", default=900
+)  # seconds between pulls of a partner's changed tokens
+OCPI_EXCHANGE_RETENTION_DAYS = env.int(
+    "OCPI_EXCHANGE_RETENTION_DAYS", default=30
+)  # days; older exchanges are deleted
 
 # --- operation -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from django.db.models import Q
 from billing.models import Tariff, TariffAssignment, TariffVersion
 from billing.tariff import model
 from stations.models import ChargingSession, Connector, Location
+from stations.services import locations
 
 EVERY_SESSION = ""
 PLACES = ("connector", "evse", "location", "operator")  # most specific first
@@ -37,8 +38,10 @@ def versions(sessions: Sequence[ChargingSession]) -> dict[int, TariffVersion]:
 
     Four queries for any number of sessions, if they were read with station, location and token.
     """
+    only = _fallback(session.station.location for session in sessions)
     places = {
-        session.pk: _places_of_session(session, connector) for session, connector in _connectors(sessions)
+        session.pk: _places(connector, session.evse_id, session.station.location, only)
+        for session, connector in _connectors(sessions)
     }
     standing = _assignments(place for found in places.values() for place in found)
     candidates = {
@@ -62,7 +65,11 @@ def of_connectors(connectors: Sequence[Connector], *, at: datetime) -> dict[int,
 
     Read the connectors with `evse__station__location`.
     """
-    places = {connector.pk: _places_of_connector(connector) for connector in connectors}
+    only = _fallback(connector.evse.station.location for connector in connectors)
+    places = {
+        connector.pk: _places(connector.pk, connector.evse_id, connector.evse.station.location, only)
+        for connector in connectors
+    }
     standing = _assignments(place for found in places.values() for place in found)
     types = (EVERY_SESSION, *model.TariffType)
     return {
@@ -137,16 +144,16 @@ def _connectors(sessions: Iterable[ChargingSession]) -> list[tuple[ChargingSessi
     return [(session, ids.get((session.evse_id, session.connector_number))) for session in sessions]
 
 
-def _places_of_session(session: ChargingSession, connector_id: int | None) -> tuple[Place, ...]:
-    return _places(connector_id, session.evse_id, session.station.location)
+def _fallback(places: Iterable[Location | None]) -> int | None:
+    """Give the operator of stations without a location: our only one, if there is just one."""
+    only = locations.only_operator() if any(location is None for location in places) else None
+    return only.pk if only else None
 
 
-def _places_of_connector(connector: Connector) -> tuple[Place, ...]:
-    return _places(connector.pk, connector.evse_id, connector.evse.station.location)
-
-
-def _places(connector_id: int | None, evse_id: int, location: Location | None) -> tuple[Place, ...]:
-    at_location = (None, None) if location is None else (location.pk, location.operator_id)
+def _places(
+    connector_id: int | None, evse_id: int, location: Location | None, only_operator: int | None
+) -> tuple[Place, ...]:
+    at_location = (None, only_operator) if location is None else (location.pk, location.operator_id)
     found = zip(PLACES, (connector_id, evse_id, *at_location), strict=True)
     return tuple((kind, pk) for kind, pk in found if pk is not None)
 

@@ -11,6 +11,7 @@ from billing.services import choice
 from billing.tariff import wire
 from cpo.lib import clock
 from stations.models import ChargingSession, ChargingStation, Connector, Evse, IdToken, Location, Operator
+from stations.services import locations
 
 log = structlog.get_logger(__name__)
 _DEGREE = Decimal("1E-6")  # OCPI GeoLocation: five to seven decimals
@@ -59,7 +60,7 @@ def _stored(ids: Iterable[int]) -> dict[int, SessionSnapshot]:
 def _build(sessions: Sequence[ChargingSession]) -> list[SessionSnapshot]:
     tariffs = choice.versions(sessions)
     connectors = _connectors(sessions)
-    only = _only_operator() if any(s.station.location is None for s in sessions) else None
+    only = locations.only_operator() if any(s.station.location is None for s in sessions) else None
     return [
         _snapshot(s, connectors.get((s.evse_id, s.connector_number)), tariffs.get(s.pk), only)
         for s in sessions
@@ -90,12 +91,6 @@ def _snapshot(
 def _connectors(sessions: Sequence[ChargingSession]) -> dict[tuple[int, int], Connector]:
     rows = Connector.objects.filter(evse__in={session.evse_id for session in sessions}).order_by()
     return {(row.evse_id, row.number): row for row in rows}
-
-
-def _only_operator() -> Operator | None:
-    """Return our own party if there is just one: then a station without a location is its own too."""
-    found = list(Operator.objects.order_by("pk")[:2])
-    return found[0] if len(found) == 1 else None
 
 
 def location_shape(location: Location) -> Shape:

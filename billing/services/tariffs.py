@@ -116,9 +116,12 @@ def of_connector(connector: Connector) -> list[Tariff]:
 def _owner(data: Mapping[str, Any]) -> Operator:
     parties = {key: str(data[key]).upper() for key in ("country_code", "party_id") if data.get(key)}
     found = list(Operator.objects.filter(**parties)[:2])
-    if len(found) != 1:
+    if len(found) == 1:
+        return found[0]
+    only = locations.only_operator()  # with one own party a tariff is its own, whoever wrote it first
+    if only is None:
         raise UnknownOperator(f"{len(found) or 'no'} operators fit: name country_code and party_id")
-    return found[0]
+    return only
 
 
 def _locked(operator: Operator, parsed: model.Tariff) -> Tariff:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from cpo.lib import clock, events
@@ -16,6 +17,22 @@ def save_operator(country_code: str, party_id: str, **fields: Any) -> Operator:
         country_code=country_code.upper(), party_id=party_id.upper(), defaults=fields
     )
     return operator
+
+
+def only_operator() -> Operator | None:
+    """Return our own party if there is just one; the first is made from settings when there is none yet.
+
+    Then whatever names no party, a station without a location say, is its own. None when there are several.
+    """
+    found = list(Operator.objects.order_by("pk")[:2])
+    if not found:
+        return save_operator(
+            settings.OPERATOR_COUNTRY_CODE,
+            settings.OPERATOR_PARTY_ID,
+            name=settings.OPERATOR_NAME,
+            currency=settings.OPERATOR_CURRENCY,
+        )
+    return found[0] if len(found) == 1 else None
 
 
 @transaction.atomic(savepoint=False)

@@ -19,7 +19,9 @@ BANNED_FILES = {"utils.py", "helpers.py", "common.py", "manager.py"}
 
 
 def sources() -> list[Path]:
-    return [path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if "migrations" not in path.parts]
+    return [
+        path for name in PACKAGES for path in (ROOT / name).rglob("*.py") if "migrations" not in path.parts
+    ]
 
 
 def test_version_literals_stand_only_in_the_version_tables() -> None:

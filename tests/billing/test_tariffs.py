@@ -58,9 +58,18 @@ def test_a_tariff_without_owner_belongs_to_our_only_operator():
     assert str(saved.operator) == "NL*OPN"
 
 
-def test_a_tariff_of_nobody_known_is_refused():
+def test_a_tariff_of_nobody_known_is_refused_where_there_are_several_operators():
+    factories.operator()
+    factories.operator(party_id="TWO")
+
     with pytest.raises(UnknownOperator):
         tariffs.save(factories.tariff_data(country_code="DE"))
+
+
+def test_a_tariff_of_nobody_known_is_our_only_operators():
+    factories.operator()
+
+    assert str(tariffs.save(factories.tariff_data(country_code="DE")).operator) == "NL*OPN"
 
 
 def test_a_fault_names_its_path():

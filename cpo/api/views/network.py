@@ -117,12 +117,18 @@ class LocationDetail(Endpoint):
         return Response(LocationSerializer(location).data)
 
 
-def operator_of(principal: Principal, party: str | None) -> Operator:
-    """Return the operator in scope with this party ('NL*ABC'), or the only one; raise ValidationError."""
+def operator_of(principal: Principal, party: str | None, *, or_the_only_one: bool = False) -> Operator:
+    """Return the operator in scope with this party ('NL*ABC'), or the only one; raise ValidationError.
+
+    With `or_the_only_one` and one operator in all, an unknown party counts as none: an OCPI tariff says who wrote it
+    first, not whose it is here.
+    """
+    only = locations.only_operator()  # makes the first one
     rows = access.operators(principal)
     if party is not None:
         country_code, _, party_id = party.upper().partition("*")
-        rows = rows.filter(country_code=country_code, party_id=party_id)
+        named = rows.filter(country_code=country_code, party_id=party_id)
+        rows = rows if or_the_only_one and only and not named.exists() else named
     found = list(rows[:2])
     if len(found) != 1:
         reason = (

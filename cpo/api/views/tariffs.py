@@ -98,7 +98,7 @@ class TariffList(ListEndpoint):
         data = dict(request.data)
         places = PlaceSerializer(data=data.pop("assignments", None) or [], many=True)
         places.is_valid(raise_exception=True)
-        operator = operator_of(self.principal, _party(data))
+        operator = operator_of(self.principal, _party(data), or_the_only_one=True)
         is_new = not Tariff.objects.filter(operator=operator, uid__iexact=str(data.get("id", ""))).exists()
         tariff = tariffs.save(_newest_shape(data), operator=operator)
         self.note(tariff.uid, operator=str(operator))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
@@ -14,7 +15,6 @@ from roaming.models import Connection
 from stations.models import Location, Operator
 from stations.services import authorization, locations, provisioning
 
-OPERATOR = ("NL", "OCP")
 PARTNER_NAME = "Demo eMSP"
 
 LOCATIONS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ def component(kind: str, price: str, *, vat: str, step_size: int = 1) -> dict[st
 
 def tariff(uid: str, elements: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "country_code": OPERATOR[0], "party_id": OPERATOR[1], "id": uid, "currency": "EUR", "tax_included": "NO",
+        "id": uid, "currency": "EUR", "tax_included": "NO",
         "elements": elements, "last_updated": "2026-01-01T00:00:00Z",
     }  # fmt: skip
 
@@ -59,7 +59,12 @@ TARIFFS = {
     "harbour": tariff(
         "AC-STANDARD",
         [
-            {"price_components": [component("ENERGY", "0.42", vat="21"), component("FLAT", "0.35", vat="21")]},
+            {
+                "price_components": [
+                    component("ENERGY", "0.42", vat="21"),
+                    component("FLAT", "0.35", vat="21"),
+                ]
+            },
             {"price_components": [component("PARKING_TIME", "3.00", vat="21", step_size=60)]},
         ],
     ),
@@ -81,12 +86,18 @@ TARIFFS = {
 
 
 class Command(BaseCommand):
-    help = "Create the demo network: an operator, two locations, three stations, tariffs, tokens and a partner."
+    help = (
+        "Create the demo network: an operator, two locations, three stations, tariffs, tokens and a partner."
+    )
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         operator = locations.save_operator(
-            *OPERATOR, name="OpenCPO Demo", legal_name="OpenCPO Demo B.V.", currency="EUR"
+            settings.OPERATOR_COUNTRY_CODE,
+            settings.OPERATOR_PARTY_ID,
+            name="OpenCPO Demo",
+            legal_name="OpenCPO Demo B.V.",
+            currency="EUR",
         )
         places = {key: self._location(operator, key, fields) for key, fields in LOCATIONS.items()}
         for identity, (place, name, connectors) in STATIONS.items():
@@ -99,7 +110,9 @@ class Command(BaseCommand):
         for key, data in TARIFFS.items():
             tariffs.assign(tariffs.save(data, operator=operator), location=places[key])
         for uid, driver in OWN_TOKENS.items():
-            authorization.save_token(uid, name=driver, issuer="OpenCPO Demo", contract_id=f"NL-OCP-{uid[-1]:0>9}")
+            authorization.save_token(
+                uid, name=driver, issuer="OpenCPO Demo", contract_id=f"NL-OCP-{uid[-1]:0>9}"
+            )
         self._partner()
 
     def _location(self, operator: Operator, key: str, fields: dict[str, Any]) -> Location:
