@@ -77,4 +77,4 @@ def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | 
     return None if names.get("version", versions.NEWEST.number) not in versions.TABLE else names
 
 
-urlpatterns = [re_path(r"^(?P<rest>.*)$", dispatch)]
+urlpatterns = [re_path(r"^(?P<rest>(?s:.*))\Z", dispatch)]  # any path, with line breaks too

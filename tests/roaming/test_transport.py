@@ -253,3 +253,10 @@ def test_credentials_are_blanked_in_what_is_kept(partner):
     for kept in Exchange.objects.filter(module="credentials"):
         assert partner.token_out not in kept.response_body
         assert connection_of(partner).token_we_send_them not in kept.request_body
+
+
+@pytest.mark.parametrize(
+    "path", ["versions%0A", "cpo/2.2.1/locations/%00", "%2e%2e/admin", "cpo/2.2.1/locations/%0Ax"]
+)
+def test_paths_with_control_characters_are_answered_in_an_envelope_too(partner, platform, path):
+    assert partner.ask("GET", f"{platform}/ocpi/{path}").http == 404
