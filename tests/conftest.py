@@ -67,21 +67,36 @@ def process_env(django_db_setup: None) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def celery_worker_process(process_env: dict[str, str]) -> Iterator[Process]:
-    """Run a real Celery worker; the test needs `transaction=True` for the worker to see its rows."""
+    """Run a real Celery worker; the test needs `transaction=True` for the worker to see its rows.
+
+    It lives as long as the module: it would take part in the tests of others. What they queued is dropped first.
+    """
+    services.empty_redis()
     process = worker(process_env).start()
     yield process
     process.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live_server_process(process_env: dict[str, str]) -> Iterator[Server]:
     """Run a real uvicorn; the test needs `transaction=True` for the server to see its rows."""
     server = Server(process_env)
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def thorough_flush() -> Iterator[None]:
+    """Empty all tables between `transaction=True` tests, whatever a live process is doing."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    with pytest.MonkeyPatch.context() as patch:
+        once = DatabaseOperations.execute_sql_flush
+        patch.setattr(DatabaseOperations, "execute_sql_flush", services.flush_all(once))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,15 @@
 import fcntl
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import psycopg
 import redis
+from django.db import OperationalError
 from psycopg import sql
 
 from cpo.lib.embedded import Services, start_services
@@ -61,6 +64,32 @@ def own_redis(var: Path, url: str) -> str:
             connection.flushdb()
         return ours
     raise RuntimeError("255 test processes at once")
+
+
+def empty_redis() -> None:
+    """Drop what earlier tests queued in this process's own Redis database."""
+    if VAR in os.environ:
+        with redis.Redis.from_url(os.environ["REDIS_URL"]) as connection:
+            connection.flushdb()
+
+
+# Tables of millions of rows, made by SQL. The kinds of readings stay: live processes remember their numbers.
+BULK = "truncate stations_frame, stations_metersample"
+
+
+def flush_all(flush: Callable[..., None]) -> Callable[..., None]:
+    """Give Django's function that empties its tables, for our bulk tables too, and with more tries after a deadlock."""
+
+    def patiently(operations: Any, statements: list[str]) -> None:
+        for left in reversed(range(6)):
+            try:
+                return flush(operations, [*statements, BULK])
+            except OperationalError as error:
+                if not left or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                    raise
+        return None
+
+    return patiently
 
 
 def end_connections(database: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from tests.cpo.watching import wait_until
 from tests.processes import Process, Server
@@ -52,3 +53,12 @@ def test_a_browser_signs_in(live_server_process: Server, page: Any) -> None:
 @pytest.mark.django_db
 async def test_asynchronous_tests_run_after_browser_tests() -> None:
     assert await get_user_model().objects.acount() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_bulk_tables_are_empty_at_the_start_of_each_test(turn: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from stations_metersample")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("insert into stations_metersample values (1, now(), 1, 1, 1)")

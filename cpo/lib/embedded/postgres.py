@@ -22,6 +22,11 @@ PORT = 5432  # only part of the socket's name
 STOP_S = 30.0  # seconds for a fast stop with its checkpoint
 ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}  # nothing of ours, least of all secrets
 
+SCRATCH = """\
+fsync = off
+full_page_writes = off
+deadlock_timeout = 100ms                # tests empty tables under live processes
+"""
 SETTINGS = """\
 # Written at each start; settings of yours belong into local.conf beside this file.
 listen_addresses = ''
@@ -36,7 +41,6 @@ max_wal_size = 1GB
 checkpoint_timeout = 15min
 wal_compression = on
 synchronous_commit = on
-fsync = {fsync}
 jit = off                               # short statements only; compiling costs more than it gives
 max_parallel_workers_per_gather = 0     # small machines, small /dev/shm
 random_page_cost = 1.1
@@ -153,8 +157,7 @@ def _create(place: Place, programs: Path) -> None:
 
 def _configure(place: Place, *, durable: bool) -> None:
     """Write the configuration; who may connect is told by the kernel, so there is no password to leak."""
-    fsync = "on" if durable else "off"
-    settings = SETTINGS.format(port=PORT, sockets=place.sockets, fsync=fsync)
+    settings = SETTINGS.format(port=PORT, sockets=place.sockets) + ("" if durable else SCRATCH)
     names = dict.fromkeys(["root", place.account.name, pwd.getpwuid(os.geteuid()).pw_name])
     for name, text in {
         "postgresql.conf": settings,
