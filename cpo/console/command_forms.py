@@ -109,8 +109,8 @@ class Lines(forms.CharField):
 
 
 def actions(version: str) -> list[str]:
-    """Return what can be sent to a station of this OCPP version."""
-    return outbound.actions(version)
+    """Return what has a form here, of what can be sent to a station of this OCPP version; the API takes all of it."""
+    return [action for action in outbound.actions(version) if action in WORDS]
 
 
 def form_class(

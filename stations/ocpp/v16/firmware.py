@@ -1,4 +1,4 @@
-"""FirmwareStatusNotification and DiagnosticsStatusNotification (OCPP 1.6 sections 4.4 and 4.5)."""
+"""What a station says about firmware and logs (OCPP 1.6 sections 4.4 and 4.5, white paper sections 4.9 and 5)."""
 
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
@@ -14,6 +14,13 @@ def firmware_status_notification(link: Link, incoming: Incoming) -> Payload:
 
 def diagnostics_status_notification(link: Link, incoming: Incoming) -> Payload:
     """Keep how far the diagnostics upload is."""
+    provisioning.diagnostics_status(link.station_id, status=incoming.payload["status"])
+
+    return {}
+
+
+def log_status_notification(link: Link, incoming: Incoming) -> Payload:
+    """Keep how far the log upload is (security extension)."""
     provisioning.diagnostics_status(link.station_id, status=incoming.payload["status"])
 
     return {}
