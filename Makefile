@@ -12,7 +12,7 @@ EXEC := $(VENV) -m cpo.lib.embedded exec
 # Checks that only read the code need settings, but no servers.
 OFFLINE := SECRET_KEY=offline FIELD_KEYS=offline DATABASE_URL=postgresql:///offline REDIS_URL=redis://offline
 
-.PHONY: run test lint types unit bench proof shell clean python installed installed-dev
+.PHONY: run test lint types unit bench proof shell clean python installed installed-dev vendor-check
 .DEFAULT_GOAL := run
 
 run: installed
@@ -56,3 +56,7 @@ installed: python
 
 installed-dev: python
 	@$(PYTHON) deploy/virtualenv.py requirements-dev.txt
+
+# Vendored front-end files against static/vendor/vendor.lock.json; `deploy/vendor.py fetch` takes them anew from npm.
+vendor-check: python
+	$(PYTHON) deploy/vendor.py check

@@ -22,7 +22,8 @@
 
   function options(data, words, width) {
     const zone = data.zone;
-    const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+    const short = data.at[data.at.length - 1] - data.at[0] < 300; // seconds
+    const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", ...(short ? { second: "2-digit" } : {}) });
     const full = new Intl.DateTimeFormat("en-GB", { timeZone: zone, dateStyle: "medium", timeStyle: "medium" });
     // Without a cursor the legend tells the last value.
     const last = (self, series) => self.data[series].findLast((value) => value !== null && value !== undefined);

@@ -61,7 +61,7 @@
     });
     socket.addEventListener("close", (event) => {
       socket = null;
-      if (event.code === 4401) { location.reload(); return; } // logged out: the page sends to the login
+      if (event.code === 4401 && performance.now() > RETRY_MS.at(-1)) { location.reload(); return; } // logged out: to the login
       show("polling");
       if (!poll) poll = setInterval(refreshAll, POLL_MS);
       setTimeout(connect, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)] * (0.75 + Math.random() / 2));

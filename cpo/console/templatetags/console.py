@@ -79,6 +79,12 @@ def exact(amount: Decimal | str | int | None) -> str:
 
 
 @register.filter
+def plain(number: Decimal) -> str:
+    """Write a number for SVG: a point, no grouping, whatever the language."""
+    return format(number, "f")
+
+
+@register.filter
 def price_of(amount: Decimal) -> str:
     """Show a unit price with all its digits, at least two decimals."""
     return format_decimal(amount, "#,##0.00########", locale=_locale(), decimal_quantization=False)

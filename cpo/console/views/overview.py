@@ -4,14 +4,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Aggregate, CharField, Count, F, Q, QuerySet, Sum
+from django.db.models import Aggregate, CharField, Count, F, Q, Sum, Window
 from django.db.models.functions import TruncHour
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cpo import access
 from cpo.access import Principal
@@ -27,6 +29,24 @@ ROWS = 8  # running sessions shown
 WORRIES = 5  # of one kind shown
 LOST = 200  # stations looked at to group them by site
 HOURS = 24
+
+# What connectors are good for: name -> tone, word, filter of the stations' list.
+SHARES: dict[str, tuple[str, Any, str]] = {
+    "free": ("ok", gettext_lazy("Available"), "status=Available"),
+    "charging": ("live", gettext_lazy("Charging"), "status=Charging"),
+    "use": ("info", gettext_lazy("In use, not charging"), "connection=online"),
+    "shut": ("idle", gettext_lazy("Out of service"), "status=Unavailable"),
+    "faulted": ("bad", gettext_lazy("Faulted"), "status=Faulted"),
+    "unknown": ("idle", gettext_lazy("Unknown"), "status=Unknown"),
+    "offline": ("warn", gettext_lazy("At lost stations"), "connection=offline"),
+}
+SHARE_OF = {
+    "Available": "free",
+    "Charging": "charging",
+    "Unavailable": "shut",
+    "Faulted": "faulted",
+    "Unknown": "unknown",
+}
 
 
 class MostFrequent(Aggregate):
@@ -45,6 +65,18 @@ class Worry:
     next_step: Any
     url: str
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Connectors in one state: `left` and `width` in percent of the strip."""
+
+    tone: str
+    word: Any
+    count: int
+    query: str
+    left: Decimal
+    width: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +102,14 @@ class Bar:
 def overview(request: ConsoleRequest) -> HttpResponse:
     """Show the state of the network at this moment."""
     principal = request.principal
+
+    @cache
+    def running() -> list[Any]:
+        return _running(principal)
+
     parts = {
-        "now": Part("console/_overview_now.html", lambda: _now(principal)),
-        "running": Part("console/_overview_running.html", lambda: _running(principal)),
+        "now": Part("console/_overview_now.html", lambda: _now(principal, running())),
+        "running": Part("console/_overview_running.html", lambda: {"sessions": running()}),
         "worries": Part(
             "console/_overview_worries.html",
             lambda: {"worries": _worries(principal), "todo": todo(principal)},
@@ -81,21 +118,44 @@ def overview(request: ConsoleRequest) -> HttpResponse:
     return render(request, "console/overview.html", parts=parts)
 
 
-def _active(principal: Principal) -> QuerySet[ChargingSession]:
-    return access.sessions(principal).filter(status=ChargingSession.Status.ACTIVE)
-
-
-def _now(principal: Principal) -> dict[str, Any]:
+def _now(principal: Principal, sessions: list[Any]) -> dict[str, Any]:
     network = access.stations(principal).aggregate(
         total=Count("pk"),
         online=Count("pk", filter=Q(is_online=True)),
         never=Count("pk", filter=Q(epoch=0)),
         zone=MostFrequent(F("location__time_zone")),
     )
-    active = _active(principal)
-    running = active.aggregate(count=Count("pk"), power_w=Sum("power_w"), energy_wh=Sum("energy_wh"))
+    first = sessions[0] if sessions else None
+    running = {
+        "count": first.all_count if first else 0,
+        "power_w": (first.all_power_w if first else None) or 0,
+        "energy_wh": (first.all_energy_wh if first else None) or 0,
+    }
     zone = zone_of(network["zone"])
-    return {"network": network, "running": running, "zone": str(zone), **_today(principal, zone, running)}
+    return {
+        "network": network,
+        "running": running,
+        "zone": str(zone),
+        "shares": _shares(principal),
+        **_today(principal, zone, running),
+    }
+
+
+def _shares(principal: Principal) -> list[Share]:
+    """Count connectors by what they are good for now, in the order of `SHARES`; those of lost stations apart."""
+    rows = Connector.objects.filter(evse__station__in=access.stations(principal), evse__is_removed=False)
+    counted = rows.values_list("status", "evse__station__is_online").annotate(count=Count("pk")).order_by()
+    sums: dict[str, int] = defaultdict(int)
+    for status, is_online, count in counted:
+        sums[SHARE_OF.get(status, "use") if is_online else "offline"] += count
+    total = sum(sums.values())
+    shares, left = [], Decimal(0)
+    for name, (tone, word, query) in SHARES.items():
+        if sums[name]:
+            width = Decimal(100) * sums[name] / total
+            shares.append(Share(tone, word, sums[name], query, round(left, 2), round(width, 2)))
+            left += width
+    return shares
 
 
 def _today(principal: Principal, zone: ZoneInfo, running: dict[str, Any]) -> dict[str, Any]:
@@ -146,9 +206,15 @@ def _bars(today: dict[int, Decimal], before: dict[int, Decimal]) -> list[Bar]:
     ]
 
 
-def _running(principal: Principal) -> dict[str, Any]:
-    newest = _active(principal).select_related("station__location", "evse")
-    return {"sessions": list(newest.order_by("-started_at")[:ROWS])}
+def _running(principal: Principal) -> list[Any]:
+    """Read the newest running sessions; each row also holds the sums over all of them, so that one query does."""
+    active = access.sessions(principal).filter(status=ChargingSession.Status.ACTIVE)
+    summed = active.annotate(
+        all_count=Window(Count("pk")),
+        all_power_w=Window(Sum("power_w")),
+        all_energy_wh=Window(Sum("energy_wh")),
+    )
+    return list(summed.select_related("station__location", "evse").order_by("-started_at")[:ROWS])
 
 
 def _worries(principal: Principal) -> list[Worry]:

@@ -201,9 +201,14 @@ def _own_moments(found: ChargingSession) -> list[Moment]:
 
 
 def _statuses(found: ChargingSession, since: datetime, until: datetime) -> list[Moment]:
-    changes = StatusChange.objects.filter(evse_id=found.evse_id, at__range=(since, until)).order_by("at")[:40]
-    moments = []
+    """Give what the connector said meanwhile, and its last word before."""
+    changes = StatusChange.objects.filter(evse_id=found.evse_id, at__range=(since, until)).order_by("-at")[
+        :40
+    ]
+    moments: list[Moment] = []
     for change in changes:
+        if moments and moments[-1].at < found.started_at:
+            break
         look = words.CONNECTOR.get(change.status, words.CONNECTOR["Unknown"])
         detail = "" if change.error_code in ("", "NoError") else change.error_code
         moments.append(Moment(change.at, look.icon, look.tone, look.word, detail))
