@@ -71,15 +71,26 @@ def _session(
     transaction_id = incoming.payload.get("transactionId")
     key = "" if transaction_id is None else str(transaction_id)
     known = link.sessions.get(key)
-    if known is not None:
+    if known is not None and known.ended_at is None:
         return known
     first = min(reading.sampled_at for reading in found)
     last = max(reading.sampled_at for reading in found)
+    if known is not None:
+        return _newer(link, incoming, known, evse_id, last)
     if key not in ("", "0", "-1") and (key, evse_id) not in link.unknown:
         raise Lacking(lambda: _learn(link, key, evse_id, first, last))
     if key:
         incoming.flags.append("transaction_unknown")
     return link.session_of(evse_id, last) if evse_id else None
+
+
+def _newer(link: Link, incoming: Incoming, ended: KnownSession, evse_id: int, last: datetime) -> KnownSession:
+    """Return the ended session, or the one that ran on the EVSE afterwards: then the id is a stale one (quirk 4)."""
+    found = link.session_of(evse_id, last) if ended.ended_at is not None and last > ended.ended_at else None
+    if found is None or found is ended:
+        return ended
+    incoming.flags.append("transaction_stale")
+    return found
 
 
 def _learn(link: Link, key: str, evse_id: int, first: datetime, last: datetime) -> None:
