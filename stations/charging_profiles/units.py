@@ -78,6 +78,7 @@ def vehicle_limit(
     A power too small for all phases may still do on one (2.x variable Phases3to1); a current is per phase and
     gains nothing by it.
     """
+    unit = RateUnit(unit)
     if limit is None:
         return VehicleLimit(None, phases, "unlimited")
     if limit <= 0:

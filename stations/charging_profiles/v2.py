@@ -102,8 +102,10 @@ def _read_schedule(wire: Any) -> ChargingSchedule:
 
 def _read_period(wire: Any) -> ChargingSchedulePeriod:
     wire = fields.an_object(wire)
-    members = {ours: optional(wire, name, read) for name, (ours, read) in PLAIN.items()}
-    curves = {ours: optional(wire, name, _curve(x)) or () for name, (ours, x) in CURVES.items()}
+    members: dict[str, Any] = {ours: optional(wire, name, read) for name, (ours, read) in PLAIN.items()}
+    curves: dict[str, Any] = {
+        ours: optional(wire, name, _curve(x)) or () for name, (ours, x) in CURVES.items()
+    }
     start_period_s = required(wire, "startPeriod", fields.integer)
     return ChargingSchedulePeriod(start_period_s, **members, **curves)
 
