@@ -105,6 +105,7 @@ class _Mender:
         self.vital = () if is_response else VITAL.get(action, ())
         self.aside: dict[str, Any] = {}
         self.flags: dict[str, None] = {}
+        self.dropped: dict[tuple[str | int, ...], Fault] = {}  # odd members, and what was odd about them
         self.changed = False
         self.refused: Fault | None = None
 
@@ -144,6 +145,7 @@ class _Mender:
         if self.vital and fault.path and fault.path[0] in METER_PARTS and len(fault.path) > 1:
             self._flag("kept", fault)
         elif self.vital and fault.path and isinstance(holder, dict):
+            self.dropped[fault.path] = fault
             self._drop(fault, holder, "dropped")
         elif self.refused is None:
             self.refused = fault
@@ -175,7 +177,7 @@ class _Mender:
             return True
         inside_meter_part = bool(fault.path) and fault.path[0] in METER_PARTS
         if not self.vital or not (inside_meter_part or self._is_of_use(fault)):
-            self.refused = self.refused or fault
+            self.refused = self.refused or self.dropped.get((*fault.path, fault.detail), fault)
         else:
             self._flag("missing", Fault((*fault.path, str(fault.detail)), ""))
         return True

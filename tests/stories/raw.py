@@ -84,12 +84,12 @@ async def opened(server: Server, identity: str = "ADA-1", **options: Any) -> Asy
         yield RawSocket(socket, identity)
 
 
-async def incoming(identity: str = "ADA-1") -> list[Frame]:
-    """Return the frames of a station in the journal as they came, Heartbeats left out."""
+async def incoming(identity: str = "ADA-1", *, skip: str = "Heartbeat") -> list[Frame]:
+    """Return the frames of a station in the journal as they came, one action left out."""
 
     def ask() -> list[Frame]:
         station = ChargingStation.objects.get(identity=identity)
-        found = Frame.objects.filter(station_id=station.pk, direction="i").exclude(action="Heartbeat")
+        found = Frame.objects.filter(station_id=station.pk, direction="i").exclude(action=skip)
         return list(found.order_by("id"))
 
     return await rows(ask)
