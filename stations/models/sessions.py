@@ -1,5 +1,6 @@
 """Charging sessions: what a charger calls a transaction."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from stations.models.locations import ChargingStation, Evse, new_uid
@@ -88,6 +89,8 @@ class ChargingSession(models.Model):
             ),
             models.Index(fields=["party", "id"], name="session_party", condition=~models.Q(party="")),
             models.Index(fields=["id_token"], name="session_id_token"),
+            # Not a B-tree: that would cost every reading a new entry in each index of the row.
+            BrinIndex(fields=["last_updated"], name="session_changed", pages_per_range=16),
         ]
 
     def __str__(self) -> str:
