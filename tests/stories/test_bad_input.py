@@ -4,10 +4,9 @@ The payloads and the faults are made from the official schemas, so that an actio
 must come back is written down below, not read from the code: the CALLERROR of the table, or 'accepted' and a flag.
 """
 
-import copy
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -15,9 +14,9 @@ from stations.models import ChargingStation
 from stations.ocpp import codec
 from stations.ocpp.v16.routes import INBOUND
 from tests.processes import Server
-from tests.stories.raw import RawSocket, incoming, opened
+from tests.stories.payloads import JSON, VERSION, Member, changed, in_turn, members, schema_of, valid
+from tests.stories.raw import incoming, opened
 
-VERSION = "1.6"
 TYPE, OCCURENCE = "TypeConstraintViolation", "OccurenceConstraintViolation"
 FORMATION, ACCEPTED = "FormationViolation", "accepted"
 MONEY = {"StartTransaction", "StopTransaction", "MeterValues"}
@@ -27,17 +26,6 @@ VITAL = {
     "StopTransaction": set(),  # the transaction id, or register and time: one of them may be missing
 }
 METERED = ("meterValue", "transactionData")
-DATE = "2026-05-01T10:00:00Z"
-Path = tuple[str | int, ...]
-JSON = dict[str, Any]
-
-
-class Member(NamedTuple):
-    """A place in a payload: where it is, what the schema says, whether it must be there."""
-
-    path: Path
-    schema: JSON
-    is_required: bool
 
 
 class Mutation(NamedTuple):
@@ -46,54 +34,6 @@ class Mutation(NamedTuple):
     fault: str
     payload: JSON
     answer: str
-
-
-def valid(schema: JSON, name: str = "") -> Any:
-    """Make a value that the schema allows, with every optional member."""
-    kind = schema.get("type", "object")
-    if kind == "object":
-        return {key: valid(part, key) for key, part in schema.get("properties", {}).items()}
-    if kind == "array":
-        return [valid(schema["items"])]
-    if kind == "string":
-        word = DATE if schema.get("format") == "date-time" else "12345678901234567890"
-        return schema["enum"][-1] if "enum" in schema else word[: schema.get("maxLength", 20)]
-    return {"integer": 1, "number": 1, "boolean": True}[kind]
-
-
-def members(schema: JSON, path: Path = ()) -> Iterator[Member]:
-    """Walk all members of a payload, those inside lists too."""
-    for name, part in schema.get("properties", {}).items():
-        here = (*path, name)
-        yield Member(here, part, name in schema.get("required", ()))
-        if part.get("type") == "array":
-            yield from members(part["items"], (*here, 0))
-        else:
-            yield from members(part, here)
-
-
-def resolved(schema: Any, definitions: JSON) -> Any:
-    """Put definitions where they are referred to."""
-    if isinstance(schema, list):
-        return [resolved(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return resolved(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {key: resolved(part, definitions) for key, part in schema.items()}
-
-
-def changed(payload: JSON, path: Path, value: Any) -> JSON:
-    """Return the payload with another value at the path; `...` takes the member away."""
-    found = copy.deepcopy(payload)
-    holder: Any = found
-    for step in path[:-1]:
-        holder = holder[step]
-    if value is ...:
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = value
-    return found
 
 
 def is_missed(action: str, member: Member) -> bool:
@@ -113,8 +53,7 @@ def of_the_wrong_type(action: str, member: Member) -> str:
 
 def mutations(action: str) -> Iterator[Mutation]:
     """Give all payloads of an action with one fault each."""
-    raw = codec.request_schema(VERSION, action)
-    schema = resolved(raw, raw.get("definitions", {}))
+    schema = schema_of(action)
     payload = valid(schema)
     assert codec.request_fault(VERSION, action, payload) is None
     for member in members(schema):
@@ -146,19 +85,6 @@ def mutations(action: str) -> Iterator[Mutation]:
     yield Mutation("extra member", payload | {"extra": 1}, ACCEPTED if action in MONEY else FORMATION)
 
 
-async def answers(socket: RawSocket, texts: list[str]) -> list[str]:
-    """Send all without waiting and read as many answers, each of which must be in its turn."""
-    found = []
-    for begin in range(0, len(texts), 20):
-        for text in texts[begin : begin + 20]:
-            await socket.send(text)
-        for text in texts[begin : begin + 20]:
-            answer = await socket.read()
-            assert answer[1] == json.loads(text)[1]
-            found.append(answer[2] if answer[0] == 4 else ACCEPTED)
-    return found
-
-
 @pytest.mark.parametrize("action", INBOUND)
 async def test_one_fault_is_answered_as_the_table_says_and_its_frame_is_kept(
     server: Server, ada: ChargingStation, action: str
@@ -166,7 +92,7 @@ async def test_one_fault_is_answered_as_the_table_says_and_its_frame_is_kept(
     cases = list(mutations(action))
     texts = [json.dumps([2, f"m{n}", action, case.payload]) for n, case in enumerate(cases)]
     async with opened(server) as socket:
-        found = await answers(socket, texts)
+        found = await in_turn(socket, texts)
         assert await socket.lives()
 
     assert dict(zip([case.fault for case in cases], found, strict=True)) == {

@@ -5,9 +5,8 @@ Quirk 25 (smart charging) is of another profile. Handshake quirks 20 to 22 are t
 
 import base64
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -29,27 +28,7 @@ from tests import factories
 from tests.processes import Server
 from tests.stories.raw import RawSocket, incoming, opened, verdicts
 from tests.stories.story import PASSWORD, basic, eventually, rows
-
-BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-
-
-def at(minute: int) -> str:
-    """Write the moment so many minutes after the story began."""
-    return (BEGAN + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def start(**fields: Any) -> dict[str, Any]:
-    return {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": at(0)} | fields
-
-
-def stop(transaction_id: int, **fields: Any) -> dict[str, Any]:
-    return {"transactionId": transaction_id, "meterStop": 3000, "timestamp": at(30)} | fields
-
-
-def values(minute: int, *samples: Any, **fields: Any) -> dict[str, Any]:
-    """Write MeterValues of connector 1; a sample is a register in Wh or a whole SampledValue."""
-    sampled = [sample if isinstance(sample, dict) else {"value": sample} for sample in samples]
-    return {"connectorId": 1, "meterValue": [{"timestamp": at(minute), "sampledValue": sampled}]} | fields
+from tests.stories.visit import at, begun, done, session_of, start, stop, values
 
 
 @pytest.fixture
@@ -59,22 +38,6 @@ async def ada_speaks(server: Server, ada: ChargingStation) -> AsyncIterator[RawS
         yield socket
         assert await socket.lives()
     await eventually(lambda: not ConnectionEvent.objects.filter(closed_at=None).exists())
-
-
-async def done(socket: RawSocket, action: str, payload: Any) -> dict[str, Any]:
-    """Make a call that must be accepted and return the answer's payload."""
-    answer = await socket.call(action, payload)
-    assert answer[0] == 3, answer
-    found: dict[str, Any] = answer[2]
-    return found
-
-
-async def begun(socket: RawSocket, **fields: Any) -> int:
-    return int((await done(socket, "StartTransaction", start(**fields)))["transactionId"])
-
-
-async def session_of(transaction_id: int) -> ChargingSession:
-    return await rows(lambda: ChargingSession.objects.get(transaction_id=transaction_id))
 
 
 async def samples() -> list[tuple[str, str, Decimal]]:
