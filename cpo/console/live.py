@@ -62,13 +62,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.channel_layer.group_discard(LIVE_GROUP, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Take the page's list of topics: `{"topics": ["stations", "station:42"]}`."""
+        """Take the page's list of topics, `{"topics": ["stations", "station:42"]}`, and say when they are followed."""
         wanted = wanted_topics(text_data or "")
         if wanted is None:
             await self.close(code=1003)
             return
         self.topics = await database_sync_to_async(granted)(self.scope["user"], wanted)
         self.sent_at = {topic: at for topic, at in self.sent_at.items() if topic in self.topics}
+        await self.send(json.dumps({"following": len(self.topics)}))  # from here on nothing is missed
 
     async def live_changed(self, message: dict[str, Any]) -> None:
         """Note what changed of what the page shows, and see to it that the page is told."""

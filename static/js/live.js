@@ -9,6 +9,8 @@
   let socket = null;
   let tries = 0;
   let poll = null;
+  let followed = ""; // the topics that the socket was told
+  let caughtUp = false; // since the socket follows them
 
   const all = () => document.querySelectorAll("[data-topics]");
   const topicsOf = (element) => element.dataset.topics.split(/\s+/).filter(Boolean);
@@ -38,7 +40,9 @@
 
   function subscribe() {
     if (!socket || socket.readyState !== WebSocket.OPEN) return;
-    const topics = [...new Set([...all()].flatMap(topicsOf))];
+    const topics = [...new Set([...all()].flatMap(topicsOf))].sort();
+    if (topics.join() === followed) return;
+    followed = topics.join();
     socket.send(JSON.stringify({ topics }));
   }
 
@@ -47,7 +51,6 @@
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     socket = new WebSocket(`${scheme}://${location.host}/ws/live/`);
     socket.addEventListener("open", () => {
-      if (tries > 0) refreshAll(); // what was missed meanwhile
       tries = 0;
       clearInterval(poll);
       poll = null;
@@ -55,12 +58,16 @@
       show("live");
     });
     socket.addEventListener("message", (event) => {
-      const changed = new Set(JSON.parse(event.data).changed || []);
+      const message = JSON.parse(event.data);
+      if ("following" in message) { caughtUp ||= (refreshAll(), true); return; } // what changed since the page was painted
+      const changed = new Set(message.changed);
       if (document.hidden) { missed = true; return; }
       all().forEach((element) => { if (topicsOf(element).some((topic) => changed.has(topic))) refresh(element); });
     });
     socket.addEventListener("close", (event) => {
       socket = null;
+      followed = "";
+      caughtUp = false;
       if (event.code === 4401 && performance.now() > RETRY_MS.at(-1)) { location.reload(); return; } // logged out: to the login
       show("polling");
       if (!poll) poll = setInterval(refreshAll, POLL_MS);

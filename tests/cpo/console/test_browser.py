@@ -113,6 +113,22 @@ def test_a_page_follows_what_happens_without_being_loaded_again(
     assert page.evaluate("() => window.sameDocument")
 
 
+def test_a_change_between_paint_and_socket_is_not_missed(
+    site: SimpleNamespace, ada_at_the_browser: Any, live_server_process: Any
+) -> None:
+    page = ada_at_the_browser
+    page.route("**/static/js/live.js", lambda route: (change(site), route.continue_()))
+
+    page.goto(f"{live_server_process.http}/stations/{site.station.identity}/")
+
+    page.wait_for_selector("text=Paused by car", timeout=8000)
+
+
+def change(site: SimpleNamespace) -> None:
+    """Change a row without a hint, after the page was rendered and before its socket is open."""
+    Connector.objects.filter(evse__station=site.station, evse__number=1).update(status="SuspendedEV")
+
+
 def test_an_open_row_stays_open_and_focused_when_others_come(
     site: SimpleNamespace, ada_at_the_browser: Any, live_server_process: Any
 ) -> None:

@@ -1,6 +1,5 @@
 """The live socket: an open page learns which of its topics changed, nobody learns more (W8, W11)."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,18 +16,20 @@ from cpo.console.live import LiveConsumer
 from cpo.lib.nudge import LIVE_GROUP
 from tests import factories
 
-QUIET_S = 0.2
-
 
 @asynccontextmanager
 async def page_of(user: Any, topics: list[str]) -> AsyncIterator[WebsocketCommunicator]:
     socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live/")
     socket.scope["user"] = user
     assert (await socket.connect())[0]
-    await socket.send_to(json.dumps({"topics": topics}))
-    await asyncio.sleep(QUIET_S)
+    await follow(socket, topics)
     yield socket
     await socket.disconnect()
+
+
+async def follow(socket: WebsocketCommunicator, topics: list[str]) -> None:
+    await socket.send_to(json.dumps({"topics": topics}))
+    assert json.loads(await socket.receive_from(timeout=5)) == {"following": len(topics)}
 
 
 async def changed(*topics: str) -> None:
@@ -72,8 +73,7 @@ async def test_many_changes_of_one_topic_are_told_twice_at_most(boss: User) -> N
 
 async def test_a_page_says_anew_what_it_shows(boss: User) -> None:
     async with page_of(boss, ["stations"]) as socket:
-        await socket.send_to(json.dumps({"topics": ["cdrs"]}))
-        await asyncio.sleep(QUIET_S)
+        await follow(socket, ["cdrs"])
         await changed("stations", "cdrs")
 
         assert await heard(socket) == ["cdrs"]
