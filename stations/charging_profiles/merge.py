@@ -12,7 +12,7 @@ from stations.charging_profiles.profile import (
     RateUnit,
 )
 from stations.charging_profiles.timeline import Span
-from stations.charging_profiles.units import convert, plain
+from stations.charging_profiles.units import convert, plain, total
 
 Lines = tuple[Decimal | None, ...]  # a value for all phases together, or one for each of L1, L2 and L3
 LINES = ("", "_l2", "_l3")
@@ -48,7 +48,7 @@ class Merger:
         limit = _each(min, self._lines(restricting, "limit", split, phases))
         if generation is not None:
             whole = generation._replace(period=replace(generation.period, limit_l2=None, limit_l3=None))
-            limit = _each(sum, [limit, *self._lines([whole], "limit", split, phases)], only=limit)
+            limit = _each(total, [limit, *self._lines([whole], "limit", split, phases)], only=limit)
         discharge = _each(max, self._lines(restricting, "discharge_limit", split, phases))
         by_priority = spans[::-1] if self.csms_setpoint_first else spans
         setpoints = [span for span in by_priority if self._lines([span], "setpoint", split, phases)]
@@ -78,9 +78,7 @@ class Merger:
         if not periods or any(period.limit is None for period in periods):
             return None
         amounts = [[getattr(period, "limit" + line) or Decimal(0) for line in LINES] for period in periods]
-        whole = sum(
-            (sum(each, Decimal(0)) if self.unit is RateUnit.W else max(each) for each in amounts), Decimal(0)
-        )
+        whole = total(total(each) if self.unit is RateUnit.W else max(each) for each in amounts)
         phases = max(period.phases for period in periods)
         return _span(ChargingSchedulePeriod(0, whole, number_phases=phases), self.unit)
 

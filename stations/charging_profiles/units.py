@@ -4,8 +4,10 @@ The current per phase is what limits physically: a power counts on all phases of
 the area (K01.FR.50, errata 2025-09), a current on each phase (K01.FR.51; OCPP 1.6 section 7.12).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import reduce
 
 from stations.charging_profiles.profile import RateUnit
 
@@ -41,6 +43,10 @@ def convert(
 
 def _quotient(value: Decimal, by: Decimal) -> Decimal:
     return _EXACT.divide(value, by).quantize(STEP, context=_EXACT)
+
+
+def total(values: Iterable[Decimal]) -> Decimal:
+    return reduce(_EXACT.add, values, Decimal(0))
 
 
 def plain(value: Decimal) -> Decimal:
