@@ -195,7 +195,7 @@ CELERY_TASK_PUBLISH_RETRY = (
 )
 CELERY_TASK_TIME_LIMIT = 300  # seconds; kills a task that hangs
 CELERY_TASK_SOFT_TIME_LIMIT = 240  # seconds
-CELERY_WORKER_CONCURRENCY = env.int("CELERY_CONCURRENCY", default=4)  # tasks at once; a partner that hangs holds one
+CELERY_WORKER_CONCURRENCY = env.int("CELERY_CONCURRENCY", default=4)  # tasks; a hanging partner holds one
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
