@@ -115,10 +115,10 @@ def knock_of(scope: dict[str, Any]) -> Knock:
 
 
 def negotiate(offered: tuple[str, ...]) -> str | None:
-    """Return the first offered subprotocol that we speak; None when there is none."""
+    """Return the first offered subprotocol that we speak, in the station's spelling (quirk 20); None: there is none."""
     if not offered:
         return settings.OCPP_DEFAULT_SUBPROTOCOL or None
-    return next((word for word in offered if word in SUBPROTOCOLS), None)
+    return next((word for word in offered if word.lower() in SUBPROTOCOLS), None)
 
 
 def decide(knock: Knock) -> Welcome | Refusal:
@@ -146,7 +146,7 @@ def decide(knock: Knock) -> Welcome | Refusal:
     subprotocol = negotiate(knock.subprotocols)
     if subprotocol is None:
         return _refuse(knock, 101, Reason.SUBPROTOCOL)
-    return Welcome(station, SUBPROTOCOLS[subprotocol], subprotocol if knock.subprotocols else "")
+    return Welcome(station, SUBPROTOCOLS[subprotocol.lower()], subprotocol if knock.subprotocols else "")
 
 
 def _credentials_fault(station: ChargingStation, knock: Knock) -> str | None:

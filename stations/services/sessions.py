@@ -18,7 +18,6 @@ from cpo.lib import clock, database, events
 from stations.events import SessionChanged, SessionEnded, SessionStarted
 from stations.models import ChargingSession, ChargingStation, ReviewItem
 from stations.ports import Decision
-from stations.readings import EnergyResult
 from stations.services import authorization, metering, review, wake
 from stations.services.errors import NotOpen
 from stations.services.ingest import Sample
@@ -50,7 +49,6 @@ class Stop:
     reason: str
     id_token: str = ""
     samples: tuple[Sample, ...] = ()  # transaction data; their session id is filled in here
-    metered: EnergyResult | None = None  # by the socket's own counting, where it saw every reading
     flags: tuple[str, ...] = ()
 
 
@@ -73,15 +71,6 @@ insert into stations_chargingsession
 values (gen_random_uuid()::text, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'active', %s, '', '', %s, %s, 0, %s,
         %s::jsonb, %s, %s)
 on conflict do nothing
-returning id
-"""
-
-
-STOP = """
-update stations_chargingsession
-set status = 'ended', ended_at = %s, stop_reason = %s, stop_id_token = %s, meter_stop_wh = %s, register_wh = %s,
-    energy_wh = %s, power_w = 0, last_updated = %s
-where station_id = %s and transaction_id = %s and status = 'active' and flags = '[]' and started_at <= %s
 returning id
 """
 
@@ -142,36 +131,13 @@ def _insert(station: ChargingStation, facts: Start, decision: Decision) -> Start
     return Started(session, decision, is_new=True)
 
 
+@transaction.atomic(savepoint=False)
 def stop(station: ChargingStation, *, facts: Stop) -> int | None:
     """Store the end of a session and return its id; None when no session fits, which then is work for an operator.
 
     A repeated stop changes nothing. A stop with an id that we never gave (-1, 0) is matched with the station's only
-    open session that its token and register fit.
+    open session that its token and register fit. (A stop about which nothing is odd is stored by `ingest`.)
     """
-    return _stop_plainly(station, facts) or _stop_carefully(station, facts)
-
-
-def _stop_plainly(station: ChargingStation, facts: Stop) -> int | None:
-    """End an open session about which nothing is odd, in one statement; None when it takes a closer look."""
-    metered = facts.metered
-    if metered is None or metered.flags or facts.flags or facts.samples:
-        return None
-    rows = database.prepared(
-        STOP,
-        [
-            facts.ended_at, facts.reason[:40], facts.id_token[:255], facts.meter_stop_wh, metered.stop_wh,
-            metered.energy_wh, clock.now(), station.pk, facts.transaction_id, facts.ended_at,
-        ],
-    )  # fmt: skip
-    if not rows:
-        return None
-    session_id: int = rows[0][0]
-    events.publish(SessionEnded(session_id, station.pk))
-    return session_id
-
-
-@transaction.atomic(savepoint=False)
-def _stop_carefully(station: ChargingStation, facts: Stop) -> int | None:
     session = _by_transaction(station.pk, facts.transaction_id) or _match(station, facts)
     if session is None:
         _raise_unmatched(station, facts)

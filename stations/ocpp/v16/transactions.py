@@ -138,7 +138,6 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
                 (0, reading.sampled_at, metering.kind_of(reading), 0, reading.value)
                 for reading in parsed.readings
             ),
-            metered=known.register.result(meter_stop_wh) if known and known.is_complete else None,
             flags=tuple(flags),
         ),
     )
