@@ -15,6 +15,7 @@ from stations.models.locations import (
 from stations.models.review import ReviewItem
 from stations.models.sessions import ChargingSession
 from stations.models.tokens import IdToken
+from stations.models.variables import SecurityEvent, Variable
 
 __all__ = [
     "ChargingSession",
@@ -33,5 +34,7 @@ __all__ = [
     "Operator",
     "ReadingKind",
     "ReviewItem",
+    "SecurityEvent",
     "StatusChange",
+    "Variable",
 ]
