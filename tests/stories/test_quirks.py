@@ -379,6 +379,15 @@ async def test_quirk_20_what_a_station_offers_is_recorded_and_nothing_offered_is
     assert (await rows(ConnectionEvent.objects.get)).offered_subprotocols == "ocpp2.0.1,ocpp1.6"
 
 
+async def test_quirk_20_a_subprotocol_is_known_in_any_case_and_answered_in_the_stations_own(
+    server: Server, ada: ChargingStation
+) -> None:
+    url, headers = f"{server.ws}/ocpp/ADA-1", basic("ADA-1", PASSWORD)
+    async with connect(url, subprotocols=["OCPP1.6"], additional_headers=headers) as socket:
+        assert socket.subprotocol == "OCPP1.6"
+        assert await RawSocket(socket, "ADA-1").lives()
+
+
 @pytest.mark.parametrize("path", ["/ocpp/ADA-1/", "/ocpp//ADA-1", "/ocpp/ADA%2D1", "/ocpp/ADA-1?x=1"])
 async def test_quirk_21_shapes_of_the_url_mean_the_same_station(
     server: Server, ada: ChargingStation, path: str
