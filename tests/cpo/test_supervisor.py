@@ -65,7 +65,10 @@ def test_output_carries_the_name_of_its_process(
     supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     supervisor.add(
-        python("print('first'); print('no newline at the end', end=''); import time; time.sleep(60)", "web")
+        python(
+            "print('first', flush=True); print('no newline at the end', end=''); import time; time.sleep(60)",
+            "web",
+        )
     )
     said: list[str] = []
 
