@@ -129,6 +129,7 @@ class OcppConsumer(AsyncConsumer):
             await self._garbled(text, refused)
             return
         self._garbage = 0
+        text = _storable(text)
         if isinstance(frame, frames.Call):
             reply = await self.hub.pipeline.answer(self.link, frame, text=text, received_at=received_at)
             if reply is not None:
@@ -165,7 +166,7 @@ class OcppConsumer(AsyncConsumer):
             log.warning("answer of a station not stored", station=self.link.station.identity)
 
     async def _record(self, text: str, *, message_id: str, verdict: str) -> None:
-        clean = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        clean = _storable(text).encode("utf-8", "replace").decode()
         await self.hub.pipeline.record(
             self.link, direction="i", message_type=0, message_id=message_id, action="", text=clean[:65536],
             at=clock.now(), verdict=verdict,
@@ -235,3 +236,8 @@ def _own(welcome: Welcome, owner: str, facts: dict[str, Any]) -> Link:
     link = Link(station=welcome.station, version=welcome.version, epoch=epoch)
     load_parts(link)
     return link
+
+
+def _storable(text: str) -> str:
+    """Show a raw NUL as the replacement character: PostgreSQL's text cannot hold it, and the frame would be lost."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
