@@ -52,7 +52,9 @@ def latest(readings: Iterable[Reading]) -> LivePoint:
     for measurand, phases in {**at_the_inlet, **newest}.items():
         shown = _SHOWN[measurand]
         value = phases[""][1] if "" in phases else shown.of_phases(phases)
-        if value is not None and (shown.is_best or shown.field not in values):
+        if value is None or abs(value) >= shown.limit:
+            continue
+        if shown.is_best or shown.field not in values:
             values[shown.field] = value
     return LivePoint(**values)
 
@@ -86,15 +88,16 @@ class _Shown(NamedTuple):
     unit: str
     of_phases: Callable[[_Phases], Decimal | None]
     is_best: bool = True  # of several measurands that fill one field
+    limit: Decimal = Decimal("1e11")  # what no meter says is not shown
 
 
 _SHOWN = {
-    REGISTER: _Shown("energy_wh", "Wh", _sum),
+    REGISTER: _Shown("energy_wh", "Wh", _sum, limit=Decimal("1e15")),
     "Power.Active.Import": _Shown("power_w", "W", _sum),
     "Power.Offered": _Shown("power_offered_w", "W", _sum),
     "Current.Import": _Shown("current_a", "A", _strongest),
     "Current.Offered": _Shown("current_offered_a", "A", _strongest),
     "Voltage": _Shown("voltage_v", "V", _mean),
-    "SoC": _Shown("soc_percent", "Percent", _strongest),
-    "Display.PresentSOC": _Shown("soc_percent", "Percent", _strongest, is_best=False),
+    "SoC": _Shown("soc_percent", "Percent", _strongest, limit=Decimal(1000)),
+    "Display.PresentSOC": _Shown("soc_percent", "Percent", _strongest, False, Decimal(1000)),
 }

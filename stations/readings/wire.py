@@ -95,6 +95,8 @@ def _read(sample: Any, sampled_at: datetime, flags: tuple[str, ...], parsed: Par
             flags += (remark,)
     if factor is not None:
         number *= factor
+        if not -MAX_VALUE < number < MAX_VALUE:
+            return "value_out_of_range"
     if unit == "Fahrenheit" or unit == "K":
         number, unit = _celsius(number, unit), "Celsius"
     signed = get("signedMeterValue")

@@ -117,8 +117,12 @@ def is_plain(found: Shape) -> bool:
     return not any(flag.startswith("unknown_") or flag.endswith("_spelling") for flag in found.flags)
 
 
-def _text(word: object) -> str:
-    return "" if word is None else str(word)[:64].strip()
+# Characters of a word that is kept although nobody knows it: what the table of reading kinds can hold.
+LONGEST = {"measurand": 64, "phase": 16, "location": 32, "context": 32, "unit": 16}
+
+
+def _text(word: object, name: str) -> str:
+    return "" if word is None else str(word)[: LONGEST[name]].strip()
 
 
 def _word(
@@ -128,7 +132,7 @@ def _word(
         return default
     if isinstance(word, str) and word in known:
         return word
-    text = _text(word)
+    text = _text(word, name)
     if not text:
         return default
     for right in known:
@@ -141,7 +145,7 @@ def _word(
 
 def _unit(word: object, measurand: str, flags: list[str]) -> tuple[str, Decimal]:
     expected = MEASURANDS.get(measurand)
-    text = _text(word)
+    text = _text(word, "unit")
     if not text:
         if expected is None:
             flags.append("unit_missing")

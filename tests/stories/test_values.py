@@ -85,6 +85,18 @@ async def test_p1_hostile_texts_straight_on_the_wire_are_journalled(ada_speaks: 
     assert [frame.text for frame in await incoming()] == texts
 
 
+async def test_p1_a_raw_nul_on_the_wire_loses_no_frame(ada_speaks: RawSocket) -> None:
+    texts = [
+        '[2,"1","DataTransfer",{"vendorId":"a\x00b"}]',
+        json.dumps([2, "2", "StartTransaction", start()]).replace("BO-1", "BO-1\x00"),
+        '\x00[2,"3","DataTransfer",{"vendorId":"V"}]',
+    ]
+
+    assert await in_turn(ada_speaks, texts) == ["accepted"] * 3
+    assert [frame.text for frame in await incoming()] == [text.replace("\x00", "\ufffd") for text in texts]
+    assert (await rows(ChargingSession.objects.get)).id_token == "BO-1"
+
+
 P2 = {
     "garbage": "timestamp_unreadable",
     "2026-05-01T23:59:60Z": "timestamp_leap_second",
@@ -151,6 +163,30 @@ async def test_p3_a_jump_of_ten_megawatt_hours_is_shown_to_a_human(ada_speaks: R
 
     assert (await session_of(one)).needs_review
     assert (await rows(ReviewItem.objects.get)).kind == "odd_readings"
+
+
+async def test_p3_one_reading_beyond_all_bounds_does_not_lose_the_others(ada_speaks: RawSocket) -> None:
+    odd = [
+        {"value": "1", "context": "c" * 5000, "unit": "u" * 5000, "location": "l" * 60, "phase": "p" * 60},
+        {"value": "1", "measurand": "m" * 5000},
+        {"value": "1e14", "measurand": "Power.Active.Import", "unit": "MW"},
+        {"value": "99999999999999", "measurand": "Power.Active.Import", "unit": "W"},
+        {"value": "999999999999", "measurand": "SoC"},
+        {"value": "999999999999999", "measurand": "Energy.Active.Export.Register", "unit": "MWh"},
+    ]
+    one = await begun(ada_speaks)
+    for minute, sample in enumerate(odd, start=1):
+        await done(
+            ada_speaks,
+            "MeterValues",
+            values(minute, {"value": str(1000 + minute)}, sample, transactionId=one),
+        )
+        assert (await session_of(one)).energy_wh == minute, sample
+    data = values(20, {"value": "1500"}, *odd)["meterValue"]
+    await done(ada_speaks, "StopTransaction", stop(one, transactionData=data))
+
+    assert (await session_of(one)).energy_wh == 2000
+    assert not any("unstorable" in verdict for verdict in await verdicts())
 
 
 async def test_p3_signed_data_of_100_kb_is_kept_and_is_no_number(ada_speaks: RawSocket) -> None:
