@@ -1,13 +1,11 @@
 """The record of changes: who asked for what, on which object, when, from where, and what he was told."""
 
-import ipaddress
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from cpo.access import Principal
-from cpo.lib import clock
+from cpo.lib import addresses, clock
 from cpo.models import AuditEvent
 
 
@@ -44,22 +42,5 @@ def record(
 
 def address(request: HttpRequest) -> str:
     """Give the address of the peer; X-Forwarded-For is believed only from a trusted proxy, and only its last entry."""
-    peer = str(request.META.get("REMOTE_ADDR") or "")
-    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR") or "").rpartition(",")[2].strip()
-    if forwarded and _is_trusted(peer) and _is_address(forwarded):
-        return forwarded
-    return peer[:64]
-
-
-def _is_trusted(peer: str) -> bool:
-    if not _is_address(peer):
-        return False
-    return any(ipaddress.ip_address(peer) in ipaddress.ip_network(net) for net in settings.TRUSTED_PROXIES)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR") or "")
+    return addresses.client(str(request.META.get("REMOTE_ADDR") or ""), forwarded)

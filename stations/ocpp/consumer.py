@@ -135,6 +135,7 @@ class OcppConsumer(AsyncConsumer):
             if reply is not None:
                 await self.send_text(reply)
                 self.sender.ready()
+                metrics.ocpp_answer_seconds.observe((clock.now() - received_at).total_seconds())
         elif isinstance(frame, frames.CallResult | frames.CallError):
             try:
                 await self.sender.take_answer(frame, text=text)

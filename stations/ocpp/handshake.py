@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from django.conf import settings
 
-from cpo.lib import clock
+from cpo.lib import addresses, clock
 from stations.models import ChargingStation, HandshakeRejection
 from stations.services import connections, provisioning
 from stations.services.errors import InvalidIdentity
@@ -100,9 +100,9 @@ def knock_of(scope: dict[str, Any]) -> Knock:
     client = scope.get("client") or ("", 0)
     address = client[0]
     is_tls = scope.get("scheme") == "wss"
-    if address in settings.TRUSTED_PROXIES:
+    if addresses.is_trusted(address):
         forwarded = [value for name, value in headers if name == b"x-forwarded-for"]
-        address = forwarded[-1].split(",")[-1].strip() if forwarded else address
+        address = addresses.client(address, forwarded[-1] if forwarded else "")
         is_tls = ("https" in [value for name, value in headers if name == b"x-forwarded-proto"]) or is_tls
     return Knock(
         identity=unquote(tail),

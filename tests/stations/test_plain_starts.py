@@ -1,4 +1,4 @@
-"""The group commit decides about our own tokens as the careful lane does (docs/adr/0013)."""
+"""The group commit decides about our own tokens as the careful lane does (docs/adr/0014)."""
 
 from collections.abc import Iterator
 from datetime import timedelta
