@@ -21,7 +21,13 @@ from stations.services.ingest import Facts
 
 log = structlog.get_logger(__name__)
 
-UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError, ValueError, TypeError, OverflowError)
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError)  # the database, not the facts: try again
+UNSTORABLE = (
+    psycopg.Error,
+    ValueError,
+    TypeError,
+    OverflowError,
+)  # any other error is about these very facts
 
 
 class Unstorable(Exception):
@@ -100,7 +106,7 @@ class Writer:
         while True:
             try:
                 return self._store_or_bisect(batch)
-            except psycopg.Error as error:
+            except AWAY as error:
                 self._drop_connection()
                 if time.monotonic() + pause_s >= deadline or self._closing:
                     log.error("facts not stored", messages=len(batch), error=type(error).__name__)
@@ -112,6 +118,8 @@ class Writer:
         connection = self._connection()
         try:
             ingest.store(connection, batch)
+        except AWAY:
+            raise
         except UNSTORABLE as error:
             self._drop_connection()  # after a failed pipeline the next batch would fail as well
             if len(batch) == 1:

@@ -10,9 +10,10 @@ phases without a total, intervals without a register.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
 
 from stations.readings.falls import LINKED_WH, ROUNDING_WH, Run
 from stations.readings.reading import Reading
@@ -27,8 +28,7 @@ _Series = tuple[str, str]  # location, phase
 _USEFUL = frozenset((location, phase) for location in LOCATIONS for group in PHASE_GROUPS for phase in group)
 
 
-@dataclass(frozen=True, slots=True)
-class EnergyResult:
+class EnergyResult(NamedTuple):
     """Energy of a session in Wh, never negative, with the registers it follows from where they are known.
 
     Flags: 'begin_missing' (the first reading stands for the start), 'register_reset' (the register restarted,
@@ -45,8 +45,7 @@ class EnergyResult:
     stop_wh: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
+class Intervals(NamedTuple):
     """A sum of Energy.Active.Import.Interval values; a repeated moment counts once."""
 
     settled_wh: Decimal
@@ -55,7 +54,7 @@ class Intervals:
 
     def step(self, value_wh: Decimal, at: datetime) -> "Intervals":
         if at == self.last_at:
-            return replace(self, last_wh=max(self.last_wh, value_wh))
+            return self._replace(last_wh=max(self.last_wh, value_wh))
         if at < self.last_at:
             return self
         return Intervals(self.settled_wh + self.last_wh, value_wh, at)
@@ -65,8 +64,7 @@ class Intervals:
         return self.settled_wh + self.last_wh
 
 
-@dataclass(frozen=True, slots=True)
-class EnergyRegister:
+class EnergyRegister(NamedTuple):
     """What a session has consumed so far; immutable, `step` returns the next state.
 
     Make one with `EnergyRegister.begin(meter_start_wh)`, or with `resume` from what a session's row remembers.
@@ -76,8 +74,8 @@ class EnergyRegister:
     anchor_wh: Decimal | None = None  # the register from which counting goes on
     carried_wh: Decimal = ZERO  # energy counted up to the anchor
     begun: bool = False  # whether the anchor is the true beginning
-    runs: Mapping[_Series, Run] = field(default_factory=dict)
-    intervals: Mapping[tuple[str, str, str], Intervals] = field(default_factory=dict)
+    runs: Mapping[_Series, Run] = MappingProxyType({})
+    intervals: Mapping[tuple[str, str, str], Intervals] = MappingProxyType({})
     remarks: tuple[str, ...] = ()
 
     @classmethod
@@ -94,8 +92,8 @@ class EnergyRegister:
         """Go on counting after a restart of ours, from the last register and the energy counted by then."""
         start = cls.begin(meter_start_wh)
         if register_wh is None:
-            return replace(start, carried_wh=energy_wh)
-        return replace(start, anchor_wh=register_wh, carried_wh=energy_wh, begun=True)
+            return start._replace(carried_wh=energy_wh)
+        return start._replace(anchor_wh=register_wh, carried_wh=energy_wh, begun=True)
 
     def step(self, reading: Reading) -> "EnergyRegister":
         """Take one reading, not older than the last one; others are returned as 'out_of_order'."""
@@ -121,7 +119,7 @@ class EnergyRegister:
     def result(self, meter_stop_wh: Decimal | None = None) -> EnergyResult:
         """Return the energy up to now, or up to `meter_stop_wh` if the session has ended."""
         if meter_stop_wh is not None and meter_stop_wh < 0:
-            return replace(self, remarks=(*self.remarks, "negative_register")).result()
+            return self._replace(remarks=(*self.remarks, "negative_register")).result()
         flags = dict.fromkeys(self.remarks)
         location, runs = self._chosen()
         if location not in ("", "Outlet"):
@@ -141,7 +139,7 @@ class EnergyRegister:
             return self._remark("out_of_order")
         else:
             run = run.step(reading.value, reading.sampled_at)
-        return replace(self, runs={**self.runs, key: run})
+        return self._replace(runs={**self.runs, key: run})
 
     def _new_run(self, reading: Reading) -> Run:
         """Begin a series: at the anchor where this is the same register, else at the reading itself."""
@@ -159,10 +157,10 @@ class EnergyRegister:
             known = Intervals(ZERO, reading.value, reading.sampled_at)
         else:
             known = known.step(reading.value, reading.sampled_at)
-        return replace(self, intervals={**self.intervals, key: known})
+        return self._replace(intervals={**self.intervals, key: known})
 
     def _remark(self, word: str) -> "EnergyRegister":
-        return self if word in self.remarks else replace(self, remarks=(*self.remarks, word))
+        return self if word in self.remarks else self._replace(remarks=(*self.remarks, word))
 
     def _chosen(self) -> tuple[str, list[Run]]:
         """The best series: nearest to the connector first, a total before phases."""

@@ -7,9 +7,9 @@ the two it was is known when it passes the old height: a misread or second regis
 the low readings have shown, a restarted one does not. In doubt the smaller energy is billed, and flagged.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 ZERO = Decimal(0)
 LINKED_WH = Decimal(1_000_000)  # two readings of one session's register are never further apart
@@ -21,8 +21,7 @@ MAX_LEVELS = 8
 _SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """The height from which a register fell, with the energy counted up to there."""
 
     peak: Decimal
@@ -31,16 +30,14 @@ class Level:
     word: str  # what it is called if nothing else turns up
 
 
-@dataclass(frozen=True, slots=True)
-class Spike:
+class Spike(NamedTuple):
     """The reading before a leap beyond reason."""
 
     last: Decimal
     total: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):  # a tuple, like all that is made anew for every reading
     """All readings of one register so far; immutable."""
 
     first: Decimal
@@ -67,7 +64,7 @@ class Run:
         """Read the register once more. What rounding explains is no fall: meterStop is whole, readings are not."""
         if value < self.last:
             if self.last - value <= ROUNDING_WH:
-                return replace(self, seen=value, last_at=at or self.last_at)
+                return self._replace(seen=value, last_at=at or self.last_at)
             return self._fall(value, at or self.last_at)
         if self.levels and value >= self.levels[-1].peak:
             return self._past_a_level(value, at or self.last_at)
@@ -76,7 +73,7 @@ class Run:
     def stop(self, value: Decimal) -> "Run":
         """Read meterStop: it counts even where it is a little less than the last reading."""
         if self.floor <= value < self.last:
-            ended = replace(self, last=value, total_wh=self.total_wh - (self.last - value))
+            ended = self._replace(last=value, total_wh=self.total_wh - (self.last - value))
             return ended if self.last - value <= ROUNDING_WH else ended._noting("stop_below_register")
         if self.last_at is not None and value - self.highest > LINKED_WH:
             return self._noting("stop_mismatch")
@@ -118,7 +115,7 @@ class Run:
     def _fall(self, value: Decimal, at: datetime | None) -> "Run":
         if self.spike is not None and value >= self.spike.last:
             total = self.spike.total + value - self.spike.last
-            back = replace(self, last=value, seen=value, last_at=at, total_wh=total, spike=None)
+            back = self._replace(last=value, seen=value, last_at=at, total_wh=total, spike=None)
             return back._noting("register_spike")
         restarted = value <= RESTARTED_WH and value * 2 < self.last
         counted = value if restarted else ZERO
@@ -126,8 +123,8 @@ class Run:
         if restarted and self.linked and not self.levels and self.last == self.first:
             word = "session_register"  # no reading has ever followed meterStart
         level = Level(self.last, self.total_wh, counted, word)
-        fallen = replace(
-            self, last=value, seen=value, last_at=at, total_wh=self.total_wh + counted, floor=value, spike=None,
+        fallen = self._replace(
+            last=value, seen=value, last_at=at, total_wh=self.total_wh + counted, floor=value, spike=None,
             levels=(*self.levels, level)[-MAX_LEVELS:],
         )  # fmt: skip
         return fallen._noting(self.levels[0].word) if len(self.levels) == MAX_LEVELS else fallen
@@ -142,15 +139,15 @@ class Run:
             climbed = value - level.peak
             if climbed + ROUNDING_WH + shown / 100 >= shown or value - self.last > LINKED_WH:
                 word = "register_dip" if level.word == "register_reset" else level.word
-                back = replace(
-                    run, last=value, seen=value, last_at=at, total_wh=level.total + climbed, levels=self.levels[:index],
+                back = run._replace(
+                    last=value, seen=value, last_at=at, total_wh=level.total + climbed, levels=self.levels[:index],
                     floor=self.first if index == 0 else level.peak,
                 )  # fmt: skip
                 return back._noting(word)
             run = run._noting("register_reset")
-        return replace(run, levels=tuple(level for level in self.levels if value < level.peak))._climb(
+        return run._replace(levels=tuple(level for level in self.levels if value < level.peak))._climb(
             value, at
         )
 
     def _noting(self, word: str) -> "Run":
-        return self if word in self.notes else replace(self, notes=(*self.notes, word))
+        return self if word in self.notes else self._replace(notes=(*self.notes, word))
