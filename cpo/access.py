@@ -21,6 +21,7 @@ from stations.models import (
     OnboardingStation,
     Operator,
     ReviewItem,
+    SecurityEvent,
 )
 
 _ALL = frozenset(Role)
@@ -193,6 +194,11 @@ def commands(principal: Principal) -> QuerySet[Command]:
 def review_items(principal: Principal) -> QuerySet[ReviewItem]:
     """Review items about stations in scope; one about no station is for those of the whole network."""
     return ReviewItem.objects.filter(**_limits(principal, "station__location"))
+
+
+def security_events(principal: Principal) -> QuerySet[SecurityEvent]:
+    """Security events of stations in scope."""
+    return SecurityEvent.objects.filter(**_limits(principal, "station__location"))
 
 
 def tokens(principal: Principal) -> QuerySet[IdToken]:

@@ -93,6 +93,12 @@ class ReviewItemChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityEventRecorded:
+    station_id: int
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class OnboardingChanged:
     """An unknown station knocked, or a handshake was refused."""
 

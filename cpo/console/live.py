@@ -33,6 +33,7 @@ PLAIN_TOPICS = frozenset(
         "partners",
         "onboarding",
         "review",
+        "security",
         "commands",
     }
 )

@@ -11,6 +11,7 @@ from stations.events import (
     LocationChanged,
     OnboardingChanged,
     ReviewItemChanged,
+    SecurityEventRecorded,
     SessionChanged,
     SessionEnded,
     SessionStarted,
@@ -75,6 +76,11 @@ def token_changed(event: TokenChanged) -> None:
 @events.subscribe(ReviewItemChanged)
 def review_item_changed(event: ReviewItemChanged) -> None:
     nudge.topics("overview", "review")
+
+
+@events.subscribe(SecurityEventRecorded)
+def security_event_recorded(event: SecurityEventRecorded) -> None:
+    nudge.topics("security", f"station:{event.station_id}")
 
 
 @events.subscribe(OnboardingChanged)

@@ -159,6 +159,52 @@ REVIEW = {
     "partner_refused": _(
         "Read the partner's answer in the push queue, correct the object, then press Retry."
     ),
+    "security_event": _("Find out who or what caused it at the station; if it was planned work, resolve."),
+    "certificate_wanted": _(
+        "It was refused: there is no certificate authority here. Let yours sign the request in the station's messages, "
+        "send CertificateSigned, then resolve."
+    ),
+}
+
+SECURITY = {
+    "critical": Look("shield", "bad", _("Critical"), _("It waits for a decision under Review.")),
+    "ordinary": Look("info-circle", "idle", _("Ordinary")),
+}
+
+# What a security event means and what to do about it (1.6 security white paper section 8).
+SECURITY_EVENT = {
+    "AttemptedReplayAttacks": _(
+        "It got a message a second time: ask who else is on the line to the station."
+    ),
+    "CentralSystemFailedToAuthentication": _(
+        "It did not believe that we are we: check the root certificate installed in it."
+    ),
+    "FailedToAuthenticationAtCentralSystem": _(
+        "We refused its credentials: see its refused connections for the reason."
+    ),
+    "FirmwareUpdated": _("New firmware runs: if nobody ordered it, take the station out of service."),
+    "InvalidCentralSystemCertificate": _(
+        "It could not verify our certificate: check expiry, host name and its root certificate."
+    ),
+    "InvalidChargePointCertificate": _(
+        "It refused the certificate that it was sent: check subject, chain and validity, then send another."
+    ),
+    "InvalidFirmwareSignature": _("It refused a firmware file: get it from the maker again."),
+    "InvalidFirmwareSigningCertificate": _(
+        "It does not trust who signed the firmware: ask the maker for the right certificate."
+    ),
+    "InvalidMessages": _("It could not read what it got: look at its messages; a proxy may damage them."),
+    "InvalidTLSCipherSuite": _("No cipher suite that it may use: check the TLS settings of the server."),
+    "InvalidTLSVersion": _("TLS older than 1.2 was offered: check the TLS settings of the server."),
+    "MemoryExhaustion": _("Its memory is nearly full: fetch its log, restart it, ask the maker for a fix."),
+    "ReconfigurationOfSecurityParameters": _(
+        "A key or the security profile changed: if it was not you, set a new password."
+    ),
+    "ResetOrReboot": _("It restarted: if nobody asked for it, look at power and at its log."),
+    "SecurityLogWasCleared": _("Its security log was emptied: ask who had access to it."),
+    "SettingSystemTime": _("Its clock was set: by the time of our answers, or by somebody at the station."),
+    "StartupOfTheDevice": _("It booted: if nobody switched it on, look at its power supply."),
+    "TamperDetectionActivated": _("Its housing was opened or moved: send somebody unless work is planned."),
 }
 
 # A refused handshake, by its reason.

@@ -17,6 +17,8 @@ class ReviewItem(models.Model):
         BAD_FRAME = "bad_frame", "Frame that could not be understood"
         BILLING_FAILED = "billing_failed", "Session that could not be billed"
         PARTNER_REFUSED = "partner_refused", "Partner refused an object"
+        SECURITY_EVENT = "security_event", "Critical security event"
+        CERTIFICATE_WANTED = "certificate_wanted", "Station asks for a certificate"
 
     kind = models.CharField(max_length=24, choices=Kind.choices)
     key = models.CharField(max_length=100, unique=True)  # business key: the same fact raises one item

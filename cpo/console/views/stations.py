@@ -27,6 +27,7 @@ from stations.models import (
 from stations.ocpp import outbound, pipeline
 
 HISTORY = 30  # connections and status changes shown
+SECURITY_EVENTS = 10  # shown; the security page has all of them
 COMMANDS = 25  # commands shown
 
 _CONNECTORS = Prefetch("evses__connectors", queryset=Connector.objects.order_by("number"))
@@ -238,6 +239,7 @@ def _history(
             "rejections": list(
                 HandshakeRejection.objects.filter(identity=found.identity).order_by("-last_at")[:10]
             ),
+            "security_events": list(found.security_events.order_by("-received_at", "-id")[:SECURITY_EVENTS]),
             "changes": list(changes.order_by("-at", "-id")[:HISTORY]),
         }
 

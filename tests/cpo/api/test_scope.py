@@ -11,7 +11,7 @@ from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
 from stations.models import Command, OnboardingStation
-from stations.services import review
+from stations.services import review, security
 from tests import factories
 from tests.cpo.api.routes import ROUTES
 
@@ -30,6 +30,7 @@ def theirs():
     token = factories.token("TWO-ID")
     session = factories.session(charger, ended=True, token=token)
     now = clock.now()
+    security.record(charger, type="TamperDetectionActivated", at=now, tech_info="", now=now)
     command = Command.objects.create(
         station=charger, action="Reset", created_at=now, expires_at=now + timedelta(hours=1)
     )

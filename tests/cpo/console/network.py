@@ -17,7 +17,7 @@ from stations.models import (
     HandshakeRejection,
     OnboardingStation,
 )
-from stations.services import review
+from stations.services import review, security
 from tests import factories
 
 ZEROES = "0" * 8
@@ -55,6 +55,9 @@ def build(**texts: Any) -> SimpleNamespace:
         station=station,
         session=ended,
         facts={"a": hostile},
+    )
+    security.record(
+        station, type=hostile or "TamperDetectionActivated", at=now, tech_info=hostile or "lid", now=now
     )
     return SimpleNamespace(
         site=site,

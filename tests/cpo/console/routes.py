@@ -16,6 +16,7 @@ PAGES: dict[str, Any] = {
     "station-new": lambda n: [],
     "station-edit": lambda n: [n.station.identity],
     "onboarding": lambda n: [],
+    "security": lambda n: [],
     "sessions": lambda n: [],
     "session": lambda n: [n.ended.uid],
     "session-curve": lambda n: [n.ended.uid],

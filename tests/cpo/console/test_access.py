@@ -11,7 +11,7 @@ from tests.cpo.console import network, routes
 
 Person = Callable[..., Client]
 NETWORK_PAGES = {"onboarding", "partners", "partner", "partner-new", "token-new"}  # of nobody's scope
-LISTS = {"overview", "review", "stations", "station-new", "sessions", "tokens", "tariffs", "cdrs"}
+LISTS = {"overview", "review", "stations", "station-new", "security", "sessions", "tokens", "tariffs", "cdrs"}
 
 
 def test_every_route_has_a_case() -> None:

@@ -16,7 +16,18 @@ ADDRESSES = [
     *((name, "") for name in routes.PAGES if name not in routes.TABS),
     *((name, tab) for name, tabs in routes.TABS.items() for tab in tabs),
 ]
-EMPTY = ["overview", "review", "stations", "onboarding", "sessions", "tokens", "tariffs", "cdrs", "partners"]
+EMPTY = [
+    "overview",
+    "review",
+    "stations",
+    "onboarding",
+    "security",
+    "sessions",
+    "tokens",
+    "tariffs",
+    "cdrs",
+    "partners",
+]
 
 
 def address(found: Any, name: str, tab: str) -> str:

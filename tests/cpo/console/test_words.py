@@ -18,6 +18,7 @@ from stations.models import (
     IdToken,
     ReviewItem,
 )
+from stations.services import security
 from tests import factories
 
 SPRITE = settings.BASE_DIR / "static/vendor/tabler-icons/icons.svg"
@@ -29,6 +30,7 @@ TABLES = {
     "PUSH": Push.State.values,
     "PARTNER": Connection.Status.values,
     "REVIEW": ReviewItem.Kind.values,
+    "SECURITY_EVENT": security.IS_CRITICAL,
     "REJECTION": HandshakeRejection.Reason.values,
 }
 
