@@ -9,6 +9,10 @@ from stations.ocpp.v16 import topology
 from stations.services import metering
 from stations.services.ingest import Facts, SessionMeter
 
+LIVE = frozenset(
+    {"Power.Active.Import", "SoC", "Display.PresentSOC"}
+)  # what a session's row shows, beside its energy
+
 
 def meter_values(link: Link, incoming: Incoming) -> Payload:
     """Store samples with the session they belong to, found by transaction id or by connector and time."""
@@ -49,7 +53,7 @@ def store(
     for reading in found:
         if reading.unit == "Wh":
             session.register = session.register.step(reading)
-    point = readings.latest(found)
+    point = readings.latest([reading for reading in found if reading.measurand in LIVE])
     metered = session.register.result()
     facts.meters.append(
         SessionMeter(
@@ -59,7 +63,7 @@ def store(
             energy_wh=metered.energy_wh,
             power_w=point.power_w,
             soc_percent=point.soc_percent,
-            at=max(reading.sampled_at for reading in found),
+            at=max([reading.sampled_at for reading in found]),
         )
     )
 
