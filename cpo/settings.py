@@ -270,6 +270,9 @@ OCPP_STOP_GRACE_S = env.int(
 OCPP_SILENCE_FACTOR = env.float(
     "OCPP_SILENCE_FACTOR", default=2.5
 )  # heartbeat intervals without a frame: silent
+OCPP_READ_CONFIGURATION_AFTER_BOOT = env.bool(
+    "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=True
+)  # GetConfiguration of a station never read, with new firmware, or rebooted to apply a change
 JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90
 )  # days; older frame partitions are dropped

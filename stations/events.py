@@ -76,6 +76,13 @@ class CommandChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VariablesChanged:
+    """What a station is set to was reported, or is wished otherwise."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenChanged:
     token_id: int
 

@@ -22,7 +22,9 @@ from stations.services.errors import (
     InvalidIdentity,
     InvalidPassword,
     InvalidPayload,
+    NotConfirmed,
     NotOpen,
+    SecretKey,
     StationOffline,
     UnknownAction,
 )
@@ -42,6 +44,8 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     InvalidPassword: (400, "invalid_password", "password"),
     UnknownAction: (400, "unknown_action", "action"),
     StationOffline: (409, "station_offline", ""),
+    NotConfirmed: (409, "not_confirmed", "confirmed"),
+    SecretKey: (400, "secret_key", "desired"),
     NotOpen: (409, "not_open", ""),
     UnknownOperator: (400, "unknown_operator", "country_code"),
     InvalidStyle: (400, "invalid_style", ""),

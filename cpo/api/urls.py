@@ -6,6 +6,7 @@ from rest_framework.views import APIView
 from cpo.api.views import (
     cdrs,
     commands,
+    configuration,
     messages,
     network,
     not_found,
@@ -42,6 +43,12 @@ urlpatterns: list[URLPattern] = [
     route("stations/", stations.StationList, "stations"),
     route("stations/<identity>/", stations.StationDetail, "station"),
     route("stations/<identity>/commands/", commands.StationCommands, "station-commands"),
+    route("stations/<identity>/configuration/", configuration.StationConfiguration, "station-configuration"),
+    route(
+        "stations/<identity>/configuration/<key>/",
+        configuration.StationConfigurationKey,
+        "station-configuration-key",
+    ),
     route("stations/<identity>/messages/", messages.StationMessages, "station-messages"),
     route("commands/", commands.CommandList, "commands"),
     route("commands/<uid>/", commands.CommandDetail, "command"),

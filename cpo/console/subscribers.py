@@ -21,6 +21,7 @@ from stations.events import (
     StationDisconnected,
     StatusesChanged,
     TokenChanged,
+    VariablesChanged,
 )
 
 
@@ -29,6 +30,11 @@ from stations.events import (
 @events.subscribe(StationChanged)
 def station_changed(event: StationConnected | StationDisconnected | StationChanged) -> None:
     nudge.topics("overview", "stations", f"station:{event.station_id}")
+
+
+@events.subscribe(VariablesChanged)
+def variables_changed(event: VariablesChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
 
 
 @events.subscribe(LocationChanged)

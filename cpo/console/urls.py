@@ -8,6 +8,7 @@ from cpo.console.guard import View
 from cpo.console.views import (
     account,
     cdrs,
+    configuration,
     onboarding,
     overview,
     partner_actions,
@@ -49,6 +50,12 @@ urlpatterns = [
     ),
     path("stations/<str:identity>/password/", station_actions.password, name="station-password"),
     path("stations/<str:identity>/commands/", station_actions.send, name="station-command"),
+    path("stations/<str:identity>/configuration/", configuration.change, name="station-configuration"),
+    path(
+        "stations/<str:identity>/configuration/read/",
+        configuration.read_again,
+        name="station-configuration-read",
+    ),
     path("commands/<str:uid>/cancel/", station_actions.cancel, name="command-cancel"),
     path("onboarding/", onboarding.onboarding, name="onboarding"),
     path("onboarding/<int:pk>/accept/", onboarding.accept, name="onboarding-accept"),

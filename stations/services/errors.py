@@ -30,5 +30,13 @@ class InvalidPayload(StationsError):
         self.message = message
 
 
+class NotConfirmed(StationsError):
+    """The configuration key is guarded: a wrong value can cut the station off."""
+
+
+class SecretKey(StationsError):
+    """The configuration key holds a secret: its value is kept nowhere, so nothing can be wished for it."""
+
+
 class NotOpen(StationsError):
     """The command or session has already ended."""

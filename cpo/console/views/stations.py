@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from cpo import access
 from cpo.access import Principal
-from cpo.console import command_forms, frames, verdicts, words
+from cpo.console import command_forms, configuration_tab, frames, verdicts, words
 from cpo.console.guard import ConsoleRequest, page
 from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, Read, render
@@ -229,6 +229,12 @@ def command_form(
     )
 
 
+def _configuration(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(configuration_tab.parts(found), configuration_tab.form(request, found))
+
+
 def _history(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
@@ -247,7 +253,13 @@ def _history(
 
 
 NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
-TABS = {"now": _now, "messages": _messages, "commands": _commands, "history": _history}
+TABS = {
+    "now": _now,
+    "messages": _messages,
+    "commands": _commands,
+    "configuration": _configuration,
+    "history": _history,
+}
 
 
 def _moment(text: str) -> datetime | None:

@@ -4,7 +4,7 @@ from cpo.lib import clock
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import values
-from stations.services import provisioning
+from stations.services import configuration, provisioning
 
 # member of BootNotification.req -> fact of the station
 BOOT = {
@@ -29,7 +29,11 @@ def boot_notification(link: Link, incoming: Incoming) -> Payload:
         facts[fact] = facts[fact] or incoming.payload.get(member) or ""
 
     station = provisioning.boot(link.station_id, facts=facts, now=incoming.received_at)
+    is_new_firmware = station.firmware_version != link.station.firmware_version
+    link.station.firmware_version = station.firmware_version
     link.booted = station.registration == station.Registration.ACCEPTED
+    if link.booted:  # the sender of a new socket waits until this is answered (quirk 9)
+        configuration.after_boot(station, is_new_firmware=is_new_firmware)
 
     return {
         "status": station.registration,

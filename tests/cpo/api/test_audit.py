@@ -10,7 +10,7 @@ from tests.cpo.api.routes import CHANGES
 
 pytestmark = pytest.mark.django_db
 
-NAMES = {"uid": "x", "identity": "x", "item_id": 1, "partner_id": 1, "assignment_id": 1}
+NAMES = {"uid": "x", "identity": "x", "key": "x", "item_id": 1, "partner_id": 1, "assignment_id": 1}
 
 
 @pytest.mark.parametrize(("method", "path", "name"), CHANGES)

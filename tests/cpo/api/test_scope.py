@@ -65,7 +65,7 @@ def limited(client_of, theirs):
 @pytest.mark.parametrize(("method", "path", "name"), [route for route in ROUTES if "{" in route[1]])
 def test_an_object_of_another_operator_is_not_found(limited, theirs, method, path, name, limit):
     kind = name.split("-")[0] if name != "review-item-resolve" else "item"
-    words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"]}
+    words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"], "key": "X"}
     url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
     body = {"action": "Reset", "payload": {"type": "Soft"}} if name == "station-commands" else {}
 

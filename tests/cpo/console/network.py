@@ -17,7 +17,7 @@ from stations.models import (
     HandshakeRejection,
     OnboardingStation,
 )
-from stations.services import review, security
+from stations.services import configuration, review, security
 from tests import factories
 
 ZEROES = "0" * 8
@@ -58,6 +58,12 @@ def build(**texts: Any) -> SimpleNamespace:
     )
     security.record(
         station, type=hostile or "TamperDetectionActivated", at=now, tech_info=hostile or "lid", now=now
+    )
+    configuration.store(
+        station.pk,
+        keys=[{"key": hostile or "HeartbeatInterval", "value": hostile or "300", "readonly": False}],
+        unknown=[f"BlinkRepeat{hostile}"],
+        now=now,
     )
     return SimpleNamespace(
         site=site,

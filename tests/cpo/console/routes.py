@@ -36,6 +36,8 @@ ACTIONS: dict[str, Any] = {
     "station-edit": lambda n: [n.station.identity],
     "station-password": lambda n: [n.station.identity],
     "station-command": lambda n: [n.station.identity],
+    "station-configuration": lambda n: [n.station.identity],
+    "station-configuration-read": lambda n: [n.station.identity],
     "command-cancel": lambda n: [n.command.uid],
     "onboarding-accept": lambda n: [n.knock.pk],
     "onboarding-ignore": lambda n: [n.knock.pk],
@@ -50,7 +52,7 @@ ACTIONS: dict[str, Any] = {
 OPEN = {"login", "logout"}  # have tests of their own
 
 TABS = {
-    "station": ["now", "messages", "commands", "history"],
+    "station": ["now", "messages", "commands", "configuration", "history"],
     "partner": ["about", "queue", "exchanges"],
 }
 

@@ -19,6 +19,7 @@ TOLD: list[tuple[Any, set[str]]] = [
     (station_events.StationConnected(7, 1), {"overview", "stations", "station:7"}),
     (station_events.StationDisconnected(7, 1), {"overview", "stations", "station:7"}),
     (station_events.StationChanged(7), {"overview", "stations", "station:7"}),
+    (station_events.VariablesChanged(7), {"station:7"}),
     (station_events.LocationChanged(3), {"stations"}),
     (
         station_events.StatusesChanged(frozenset({1}), frozenset({7, 8})),

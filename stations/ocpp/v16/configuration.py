@@ -1,0 +1,45 @@
+"""Answers to GetConfiguration and ChangeConfiguration (OCPP 1.6 sections 5.8 and 5.3)."""
+
+from typing import Any
+
+from cpo.lib import clock
+from stations.ocpp.route import Payload
+from stations.services import configuration
+
+
+def get_configuration(station_id: int, request: Payload, response: Payload) -> None:
+    """Store the keys that were told and, of those asked for, the unknown ones; ask again if the list was cut off."""
+    keys = [entry for entry in map(_entry, _list(response.get("configurationKey"))) if entry is not None]
+    asked = {name.casefold() for name in request.get("key") or ()}
+    unknown = [text for text in map(_text, _list(response.get("unknownKey"))) if text.casefold() in asked]
+
+    configuration.store(station_id, keys=keys, unknown=unknown, now=clock.now())
+    if not asked:
+        configuration.complete(station_id, told=[key["key"] for key in keys])
+
+
+def change_configuration(station_id: int, request: Payload, response: Payload) -> None:
+    """See to it that what the station made of a change is known."""
+    configuration.changed(station_id, key=request["key"], status=response["status"])
+
+
+def _entry(entry: Any) -> dict[str, Any] | None:
+    """Read one key as tolerantly as the codec lets answers through; None for what has no name."""
+    if not isinstance(entry, dict) or not _text(entry.get("key")):
+        return None
+    value = entry.get("value")
+    return {
+        "key": _text(entry["key"]),
+        "value": None if value is None else _text(value),
+        "readonly": _text(entry.get("readonly")).lower() == "true",
+    }
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _list(members: Any) -> list[Any]:
+    if isinstance(members, list):
+        return members
+    return [] if members is None else [members]

@@ -1,0 +1,255 @@
+"""What stations are set to: read, stored, changed, wished for (OCPP 1.6 sections 5.3, 5.8 and chapter 9).
+
+What a station reports is stored as it says it; what the operator wishes stands beside it, and a difference is drift.
+Nothing is written to a station by itself: every change was asked for by somebody.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from cpo.lib import clock, events, redact
+from stations.events import VariablesChanged
+from stations.models import ChargingStation, Command, Variable
+from stations.services import commands
+from stations.services.errors import InvalidPayload, NotConfirmed, SecretKey
+from stations.services.guarded_keys import is_guarded, is_secret
+
+READ, CHANGE = "GetConfiguration", "ChangeConfiguration"
+MAX_KEYS = "GetConfigurationMaxKeys"  # how many keys a station takes in one question
+CHUNK = 20  # keys in one question to a station that never told how many it takes
+KEYS_AT_MOST = 1000  # of one answer that are stored
+KEY_LENGTH = 50  # characters of a key that we send, CiString50Type
+NAME_LENGTH = 255  # characters of a name that a station told; the standard's 50 are not always kept
+READ_AGAIN_AFTER = timedelta(
+    hours=1
+)  # a station that did not answer is asked again at a boot after this time
+RECENT = 50  # commands looked at to know what was asked lately
+REPORTED = ["value", "is_readonly", "is_supported", "reported_at", "changed_at"]
+
+# What every 1.6 station must know (chapter 9.1, required keys): asked by name when its list looks cut off.
+REQUIRED = (
+    "AuthorizeRemoteTxRequests", "ClockAlignedDataInterval", "ConnectionTimeOut", "ConnectorPhaseRotation",
+    "GetConfigurationMaxKeys", "HeartbeatInterval", "LocalAuthorizeOffline", "LocalPreAuthorize",
+    "MeterValuesAlignedData", "MeterValuesSampledData", "MeterValueSampleInterval", "NumberOfConnectors",
+    "ResetRetries", "StopTransactionOnEVSideDisconnect", "StopTransactionOnInvalidId", "StopTxnAlignedData",
+    "StopTxnSampledData", "SupportedFeatureProfiles", "TransactionMessageAttempts",
+    "TransactionMessageRetryInterval", "UnlockConnectorOnEVSideDisconnect",
+)  # fmt: skip
+
+
+@transaction.atomic(savepoint=False)
+def store(station_id: int, *, keys: list[dict[str, Any]], unknown: list[str], now: datetime) -> None:
+    """Store what a station reported: `keys` of `key`, `value` (None: not set or not told) and `readonly`.
+
+    `unknown` names what it does not know. Values of secret keys are dropped, passwords in addresses blanked.
+    """
+    known = _by_name(station_id)
+    rows: dict[str, Variable] = {}
+    for key in keys[:KEYS_AT_MOST]:
+        name = key["key"][:NAME_LENGTH].casefold()
+        row = rows[name] = known.get(name) or _new(station_id, key["key"])
+        value = None if is_secret(key["key"]) or key["value"] is None else redact.frame(key["value"])
+        if row.reported_at is not None and row.value != value:
+            row.changed_at = now
+        row.value, row.is_readonly, row.is_supported, row.reported_at = value, key["readonly"], True, now
+    for text in unknown[:KEYS_AT_MOST]:
+        name = text[:NAME_LENGTH].casefold()
+        if name not in rows:
+            row = rows[name] = known.get(name) or _new(station_id, text)
+            row.value, row.is_supported, row.reported_at = None, False, now
+    if rows:
+        _upsert(rows.values(), fields=REPORTED)
+        events.publish(VariablesChanged(station_id))
+
+
+def read(
+    station: ChargingStation,
+    *,
+    keys: Iterable[str] | None = None,
+    requested_by: str = "",
+    user: Any = None,
+    queue_offline: bool = False,
+) -> list[Command]:
+    """Queue GetConfiguration: of everything, or of these keys in as many questions as the station needs (5.8).
+
+    Raise what `commands.queue` raises.
+    """
+    options: dict[str, Any] = {"requested_by": requested_by, "user": user, "queue_offline": queue_offline}
+    if keys is None:
+        return [commands.queue(station, action=READ, payload={}, **options)]
+    once: dict[str, str] = {}
+    for key in keys:
+        once.setdefault(key.casefold(), key)
+    names = list(once.values())
+    size = _chunk_size(station.pk)
+    parts = [names[start : start + size] for start in range(0, len(names), size)]
+    return [commands.queue(station, action=READ, payload={"key": part}, **options) for part in parts]
+
+
+def change(
+    station: ChargingStation,
+    *,
+    key: str,
+    value: str,
+    requested_by: str = "",
+    user: Any = None,
+    confirmed: bool = False,
+    queue_offline: bool = False,
+) -> Command:
+    """Queue ChangeConfiguration (5.3); once the station accepts, the key is read again.
+
+    Whether the key can be written the station decides: what it says about that is not always true. Raise
+    `NotConfirmed` for a guarded key without `confirmed`, and what `commands.queue` raises.
+    """
+    if redact.BLANK in value:
+        raise InvalidPayload("value", "the blanks stand for a secret that is not kept: write it out")
+    row = _by_name(station.pk).get(key.casefold())
+    if not confirmed and is_guarded(key, value, row.value if row else None):
+        raise NotConfirmed(f"a wrong {key} can cut the station off: confirm the change")
+    return commands.queue(
+        station,
+        action=CHANGE,
+        payload={"key": row.name if row else key, "value": value},
+        requested_by=requested_by,
+        user=user,
+        queue_offline=queue_offline,
+    )
+
+
+def desire(station: ChargingStation, *, key: str, value: str | None) -> None:
+    """Keep what the operator wants a key to be, from now on; None forgets it. Nothing is sent.
+
+    Raise `SecretKey` for a secret, `InvalidPayload` for what cannot be a key or value.
+    """
+    if value is not None and is_secret(key):
+        raise SecretKey(f"{key} is a secret: it is kept nowhere")
+    if not 0 < len(key) <= KEY_LENGTH:
+        raise InvalidPayload("key", f"1 to {KEY_LENGTH} characters")
+    row = _by_name(station.pk).get(key.casefold())
+    if row is None and value is None:
+        return
+    row = row or _new(station.pk, key)
+    row.desired = value
+    with transaction.atomic():
+        _upsert([row], fields=["desired"])
+        Variable.objects.filter(station=station, name=row.name, desired=None, reported_at=None).delete()
+        events.publish(VariablesChanged(station.pk))
+
+
+def drift(station: ChargingStation) -> list[Variable]:
+    """Return what the station reported otherwise than it is wished."""
+    return [
+        row for row in Variable.objects.filter(station=station, desired__isnull=False) if is_drifting(row)
+    ]
+
+
+def is_drifting(row: Variable) -> bool:
+    """Tell whether the reported value is not the desired one; unknown, so False, before the first report.
+
+    Spaces around the members of a list and the case of true and false make no difference.
+    """
+    if row.desired is None or row.reported_at is None:
+        return False
+    return not row.is_supported or row.value is None or _plain(row.value) != _plain(row.desired)
+
+
+def changed(station_id: int, *, key: str, status: str) -> None:
+    """Take the station's answer to a change: read an accepted key again, note an unknown one.
+
+    What needs a reboot is read after the boot. Nobody can read a secret.
+    """
+    if status == "NotSupported":
+        store(station_id, keys=[], unknown=[key], now=clock.now())
+    elif status == "Accepted" and not is_secret(key):
+        station = ChargingStation.objects.get(pk=station_id)
+        read(station, keys=[key], requested_by="verification", queue_offline=True)
+
+
+def complete(station_id: int, *, told: Iterable[str]) -> list[Command]:
+    """Ask by name for what must be there when a list of everything looks cut off; return the questions.
+
+    It does when GetConfigurationMaxKeys is not in it, or when it holds exactly as many keys as that (quirk 24).
+    """
+    names = {name.casefold() for name in told}
+    known = _by_name(station_id)
+    limit = known.get(MAX_KEYS.casefold())
+    is_cut = MAX_KEYS.casefold() not in names or (limit is not None and limit.value == str(len(names)))
+    wanted = {name.casefold(): name for name in REQUIRED}
+    wanted |= {name: row.name for name, row in known.items() if row.is_supported and row.reported_at}
+    missing = [name for folded, name in wanted.items() if folded not in names]
+    if not is_cut or not missing:
+        return []
+    station = ChargingStation.objects.get(pk=station_id)
+    return read(station, keys=missing, requested_by="incomplete list", queue_offline=True)
+
+
+@transaction.atomic(savepoint=False)
+def after_boot(station: ChargingStation, *, is_new_firmware: bool) -> Command | None:
+    """Queue one reading of everything if the station was never read, has new firmware, or applied a change by booting.
+
+    None: it is not needed, or it is on its way already. A station that did not answer is left alone for an hour, so
+    that one which cannot bear the question does not boot for ever (quirk 9).
+    """
+    if not settings.OCPP_READ_CONFIGURATION_AFTER_BOOT:
+        return None
+    if not _wants_reading(station, is_new_firmware=is_new_firmware):
+        return None
+    return read(station, requested_by="boot", queue_offline=True)[0]
+
+
+def _wants_reading(station: ChargingStation, *, is_new_firmware: bool) -> bool:
+    asked_at = None
+    is_reboot_awaited = False
+    recent = Command.objects.filter(station=station).order_by("-id")[:RECENT]
+    for action, status, created_at, key, answer in recent.values_list(
+        "action", "status", "created_at", "payload__key", "result__status"
+    ):
+        if action == READ and key is None:
+            if status in (Command.Status.QUEUED, Command.Status.SENT):
+                return False
+            asked_at = created_at
+            break
+        is_reboot_awaited |= action == CHANGE and answer == "RebootRequired"
+    if is_new_firmware or is_reboot_awaited:
+        return True
+    if asked_at is not None and clock.now() - asked_at < READ_AGAIN_AFTER:
+        return False
+    return not Variable.objects.filter(station=station, reported_at__isnull=False).exists()
+
+
+def _by_name(station_id: int) -> dict[str, Variable]:
+    rows = Variable.objects.filter(station_id=station_id, component="", instance="")
+    return {row.name.casefold(): row for row in rows}
+
+
+def _new(station_id: int, name: str) -> Variable:
+    return Variable(station_id=station_id, name=name[:NAME_LENGTH])
+
+
+def _upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
+    """Write these columns in one statement: what others write at the same time to other columns stays."""
+    for row in rows:
+        row.pk = None
+    Variable.objects.bulk_create(
+        sorted(rows, key=lambda row: row.name),
+        update_conflicts=True,
+        unique_fields=["station", "component", "instance", "name"],
+        update_fields=fields,
+    )
+
+
+def _chunk_size(station_id: int) -> int:
+    text = _by_name(station_id)
+    row = text.get(MAX_KEYS.casefold())
+    if row is None or not row.value or not row.value.isascii() or not row.value.isdigit():
+        return CHUNK
+    return max(1, min(int(row.value[:6]), KEYS_AT_MOST))
+
+
+def _plain(value: str) -> tuple[str, ...]:
+    members = tuple(member.strip() for member in value.split(","))
+    return tuple(m.lower() if m.lower() in ("true", "false") else m for m in members)

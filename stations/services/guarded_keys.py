@@ -1,0 +1,40 @@
+"""Which configuration keys hold a secret, and which can cut a station off when they are wrong.
+
+Names are those of OCPP 1.6 chapter 9 and of the security white paper section 7, and what vendors call such things.
+Key names compare without case (CiString).
+"""
+
+import re
+
+# Never stored, never shown, never wished for: the station keeps them, we keep at most a hash.
+_SECRET = re.compile(
+    r"authorizationkey|passw|passphrase|secret|credential|privatekey|apikey|\bpsk|simpin|token$",
+    re.IGNORECASE,
+)
+# A wrong value here and the station does not come back, or not as it should.
+_STANDARD = frozenset(
+    {
+        "authorizationkey",
+        "securityprofile",
+        "websocketpinginterval",
+        "cponame",
+        "additionalrootcertificatecheck",
+    }
+)
+_VENDOR = re.compile(
+    r"url|uri$|endpoint|centralsystem|csms|backend|server|host|gateway|dns|proxy|apn|wifi|wlan"
+    r"|ethernet|network|vpn|ipaddress|chargepointid|chargeboxid|identity|ocppversion|protocol",
+    re.IGNORECASE,
+)
+
+
+def is_secret(key: str) -> bool:
+    """Tell whether the value of this key must be kept nowhere."""
+    return _SECRET.search(key) is not None
+
+
+def is_guarded(key: str, *values: str | None) -> bool:
+    """Tell whether a change of this key must be confirmed: by its name, or because a value of it is an address."""
+    if is_secret(key) or key.casefold() in _STANDARD or _VENDOR.search(key):
+        return True
+    return any("://" in value for value in values if value)
