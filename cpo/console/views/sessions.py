@@ -202,9 +202,11 @@ def _own_moments(found: ChargingSession) -> list[Moment]:
 
 def _statuses(found: ChargingSession, since: datetime, until: datetime) -> list[Moment]:
     """Give what the connector said meanwhile, and its last word before."""
-    changes = StatusChange.objects.filter(evse_id=found.evse_id, at__range=(since, until)).order_by("-at")[
-        :40
-    ]
+    rows = StatusChange.objects.filter(evse_id=found.evse_id, at__range=(since, until)).order_by("-at")
+    changes = list(rows[:40])
+    ended = found.ended_at
+    freed = [c.at for c in changes if ended is not None and c.at >= ended and c.status == "Available"]
+    changes = [c for c in changes if not freed or c.at <= min(freed)]  # what follows is the next driver's
     moments: list[Moment] = []
     for change in changes:
         if moments and moments[-1].at < found.started_at:
