@@ -4,6 +4,7 @@ No test here may touch the database: neither may a subscriber, which runs in a c
 """
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -53,6 +54,10 @@ async def hears() -> AsyncIterator[Any]:
     async def hear() -> set[str]:
         return set((await asyncio.wait_for(layer.receive(channel), 2))["topics"])
 
+    marker = f"marker:{uuid.uuid4()}"  # once it is heard, nothing of an earlier event is on its way
+    nudge.topics(marker)
+    while marker not in await hear():
+        pass
     yield hear
     await layer.group_discard(nudge.LIVE_GROUP, channel)
 
