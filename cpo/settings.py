@@ -4,6 +4,7 @@ Every value names its unit and its reason. `docs/operations.md` lists each varia
 there. Secrets have no default: `make run` and `make test` generate them once, production sets them.
 """
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -171,11 +172,13 @@ def _database(url: str) -> dict[str, Any]:
 DATABASES = {"default": _database(DATABASE_URL)}
 
 REDIS_URL = env.str("REDIS_URL")  # redis://, rediss:// or unix:///path/to/socket?db=0
+# Published messages know no database number: installations that share a Redis must not hear each other.
+LIVE_PREFIX = f"opencpo:{zlib.crc32(REDIS_URL.encode()):08x}"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         # Without socket_timeout=None an idle console socket is closed after five seconds.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "opencpo"},
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": LIVE_PREFIX},
     }
 }
 
