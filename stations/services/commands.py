@@ -19,6 +19,7 @@ from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
 from stations.services import wake
 from stations.services.errors import NotOpen, StationOffline
+from stations.services.guarded_keys import without_secrets
 
 Status = Command.Status
 MAX_QUEUED = 200  # commands of one station that may wait at once
@@ -98,7 +99,7 @@ def answered(uid: str, *, station_id: int, result: dict[str, Any], fault: str = 
     command = _awaiting(uid, station_id=station_id)
     if command is None:
         return None
-    command.result = result
+    command.result = without_secrets(result)
     command.error_description = fault[:255]
     return _finish(command, Status.FAILED if fault else Status.ANSWERED)
 

@@ -5,6 +5,9 @@ Key names compare without case (CiString).
 """
 
 import re
+from typing import Any
+
+from cpo.lib import redact
 
 # Never stored, never shown, never wished for: the station keeps them, we keep at most a hash.
 _SECRET = re.compile(
@@ -38,3 +41,24 @@ def is_guarded(key: str, *values: str | None) -> bool:
     if is_secret(key) or key.casefold() in _STANDARD or _VENDOR.search(key):
         return True
     return any("://" in value for value in values if value)
+
+
+def without_secrets(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer to GetConfiguration with the values of secret keys blanked, any other answer as it is.
+
+    A station should not tell them at all (security white paper section 7.2); some do.
+    """
+    entries = answer.get("configurationKey")
+    if not isinstance(entries, list):
+        return answer
+    return answer | {"configurationKey": [_without_secret(entry) for entry in entries]}
+
+
+def _without_secret(entry: Any) -> Any:
+    if (
+        not isinstance(entry, dict)
+        or entry.get("value") in (None, "")
+        or not is_secret(str(entry.get("key")))
+    ):
+        return entry
+    return entry | {"value": redact.BLANK}

@@ -71,6 +71,17 @@ def test_a_secret_that_a_station_gives_away_is_not_stored(station: ChargingStati
     assert "hush" not in stored
 
 
+def test_a_secret_that_a_station_gives_away_is_blank_in_the_command(station: ChargingStation) -> None:
+    configuration.read(station)
+    keys = {"AuthorizationKey": "very-secret", "WifiPassword": "hidden-too", "HeartbeatInterval": "300"}
+    entries = [{"key": key, "value": value, "readonly": False} for key, value in keys.items()]
+
+    answer(station, {"configurationKey": entries})
+
+    result = Command.objects.get(result__isnull=False).result
+    assert [entry["value"] for entry in result["configurationKey"]] == ["••••", "••••", "300"]
+
+
 def test_a_key_that_the_station_does_not_know_is_marked(station: ChargingStation) -> None:
     told(station, LightIntensity="50")
     told(station, "LightIntensity", "BlinkRepeat")
