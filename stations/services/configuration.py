@@ -6,7 +6,7 @@ Nothing is written to a station by itself: every change was asked for by somebod
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +19,7 @@ from stations.services.errors import InvalidPayload, NotConfirmed, SecretKey
 from stations.services.guarded_keys import is_guarded, is_secret
 
 READ, CHANGE = "GetConfiguration", "ChangeConfiguration"
+AFTER_BOOT = "boot"  # who asked, where nobody did
 MAX_KEYS = "GetConfigurationMaxKeys"  # how many keys a station takes in one question
 CHUNK = 20  # keys in one question to a station that never told how many it takes
 KEYS_AT_MOST = 1000  # of one answer that are stored
@@ -178,9 +179,7 @@ def complete(station_id: int, *, told: Iterable[str]) -> list[Command]:
     known = _by_name(station_id)
     limit = known.get(MAX_KEYS.casefold())
     is_cut = MAX_KEYS.casefold() not in names or (limit is not None and limit.value == str(len(names)))
-    wanted = {name.casefold(): name for name in REQUIRED}
-    wanted |= {name: row.name for name, row in known.items() if row.is_supported and row.reported_at}
-    missing = [name for folded, name in wanted.items() if folded not in names]
+    missing = [name for name in _wanted(known) if name.casefold() not in names]
     if not is_cut or not missing:
         return []
     station = ChargingStation.objects.get(pk=station_id)
@@ -192,33 +191,55 @@ def after_boot(station: ChargingStation, *, is_new_firmware: bool) -> Command | 
     """Queue one reading of everything if the station was never read, has new firmware, or applied a change by booting.
 
     None: it is not needed, or it is on its way already. A station that did not answer is left alone for an hour, so
-    that one which cannot bear the question does not boot for ever (quirk 9).
+    that one which cannot bear the question does not boot for ever (quirk 9), and is then asked key by key, for some
+    answer only that (quirk 24).
     """
     if not settings.OCPP_READ_CONFIGURATION_AFTER_BOOT:
         return None
-    if not _wants_reading(station, is_new_firmware=is_new_firmware):
+    lately = _lately(station)
+    if lately.is_asked or not (is_new_firmware or lately.is_reboot_awaited or _is_unread(station, lately)):
         return None
-    return read(station, requested_by="boot", queue_offline=True)[0]
+    keys = _wanted(_by_name(station.pk)) if lately.is_whole_in_vain and not is_new_firmware else None
+    return read(station, keys=keys, requested_by=AFTER_BOOT, queue_offline=True)[0]
 
 
-def _wants_reading(station: ChargingStation, *, is_new_firmware: bool) -> bool:
-    asked_at = None
+class Lately(NamedTuple):
+    """What became of the newest reading of everything; key by key after a boot counts as one."""
+
+    at: datetime | None = None
+    is_asked: bool = False  # it waits, or its answer does
+    is_whole_in_vain: bool = False  # everything in one question got no good answer
+    is_reboot_awaited: bool = False  # a change since then was accepted for after the next boot
+
+
+def _lately(station: ChargingStation) -> Lately:
     is_reboot_awaited = False
-    recent = Command.objects.filter(station=station).order_by("-id")[:RECENT]
-    for action, status, created_at, key, answer in recent.values_list(
-        "action", "status", "created_at", "payload__key", "result__status"
-    ):
-        if action == READ and key is None:
-            if status in (Command.Status.QUEUED, Command.Status.SENT):
-                return False
-            asked_at = created_at
-            break
+    recent = Command.objects.filter(station=station).order_by("-id").values_list(
+        "action", "status", "created_at", "requested_by", "payload__key", "result__status"
+    )  # fmt: skip
+    for action, status, created_at, requested_by, key, answer in recent[:RECENT]:
+        if action == READ and (not key or requested_by == AFTER_BOOT):
+            return Lately(
+                at=created_at,
+                is_asked=status in (Command.Status.QUEUED, Command.Status.SENT),
+                is_whole_in_vain=bool(key) or status in (Command.Status.TIMED_OUT, Command.Status.FAILED),
+                is_reboot_awaited=is_reboot_awaited,
+            )
         is_reboot_awaited |= action == CHANGE and answer == "RebootRequired"
-    if is_new_firmware or is_reboot_awaited:
-        return True
-    if asked_at is not None and clock.now() - asked_at < READ_AGAIN_AFTER:
+    return Lately(is_reboot_awaited=is_reboot_awaited)
+
+
+def _is_unread(station: ChargingStation, lately: Lately) -> bool:
+    if lately.at is not None and clock.now() - lately.at < READ_AGAIN_AFTER:
         return False
     return not Variable.objects.filter(station=station, reported_at__isnull=False).exists()
+
+
+def _wanted(known: dict[str, Variable]) -> list[str]:
+    """Name what the station must know by the standard, and what it once told."""
+    wanted = {name.casefold(): name for name in REQUIRED}
+    wanted |= {name: row.name for name, row in known.items() if row.is_supported and row.reported_at}
+    return [name for name in wanted.values() if len(name) <= KEY_LENGTH]
 
 
 def _by_name(station_id: int) -> dict[str, Variable]:
@@ -243,8 +264,7 @@ def _upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
 
 
 def _chunk_size(station_id: int) -> int:
-    text = _by_name(station_id)
-    row = text.get(MAX_KEYS.casefold())
+    row = _by_name(station_id).get(MAX_KEYS.casefold())
     if row is None or not row.value or not row.value.isascii() or not row.value.isdigit():
         return CHUNK
     return max(1, min(int(row.value[:6]), KEYS_AT_MOST))

@@ -272,6 +272,29 @@ def test_a_station_that_cannot_bear_the_question_is_left_alone_for_an_hour(stati
     assert boot(station) is not None
 
 
+@pytest.mark.parametrize("outcome", ["timed_out", "failed"])
+def test_a_station_that_cannot_tell_everything_at_once_is_asked_by_name(
+    station: ChargingStation, outcome: str
+) -> None:
+    boot(station)
+    Command.objects.update(status=outcome, created_at=clock.now() - timedelta(hours=2))
+
+    assert boot(station) is not None
+    assert boot(station) is None  # they wait already
+
+    names = [name for part in asked()[1:] for name in part]
+    assert sorted(names) == sorted(configuration.REQUIRED)
+
+
+def test_new_firmware_is_asked_for_everything_again(station: ChargingStation) -> None:
+    boot(station)
+    Command.objects.update(status="timed_out")
+
+    assert boot(station, is_new_firmware=True) is not None
+
+    assert asked() == [None, None]
+
+
 def test_a_change_that_needed_a_reboot_is_verified_after_it(station: ChargingStation) -> None:
     told(station, ConnectionTimeOut="60")
     configuration.change(station, key="ConnectionTimeOut", value="90")
@@ -299,6 +322,15 @@ def test_a_list_that_was_cut_off_is_completed_by_name(station: ChargingStation) 
     names = [name for part in asked()[1:] for name in part]
     assert sorted(names) == sorted(set(configuration.REQUIRED) - {"GetConfigurationMaxKeys"})
     assert len(asked()) == len(names) + 1
+
+
+def test_a_name_too_long_to_be_asked_for_is_stored_and_not_asked_for(station: ChargingStation) -> None:
+    told(station, **{"n" * 60: "1"})
+
+    configuration.complete(station.pk, told=[])
+
+    assert Variable.objects.filter(name="n" * 60).exists()
+    assert sorted(name for part in asked() for name in part) == sorted(configuration.REQUIRED)
 
 
 def test_a_whole_list_asks_for_nothing_more(station: ChargingStation) -> None:
