@@ -274,7 +274,7 @@ OCPP_SILENCE_FACTOR = env.float(
     "OCPP_SILENCE_FACTOR", default=2.5
 )  # heartbeat intervals without a frame: silent
 OCPP_READ_CONFIGURATION_AFTER_BOOT = env.bool(
-    "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=True
+    "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=False
 )  # GetConfiguration of a station never read, with new firmware, or rebooted to apply a change
 JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90

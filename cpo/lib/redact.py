@@ -5,7 +5,9 @@ BasicAuthPassword values, PINs, passwords in URLs. The shape of the frame stays,
 was asked.
 """
 
+import json
 import re
+from typing import Any
 
 BLANK = "••••"
 _NAMES = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword)"
@@ -23,6 +25,13 @@ _ATTRIBUTE = re.compile(
 )
 _MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _URL_USER = re.compile(r"(\w+://[^/\s:@\"]+:)([^@\s\"/]+)@")
+
+
+def payload(content: Any) -> Any:
+    """Return a JSON payload with secret values blanked, for pages and for commands that are over."""
+    text = json.dumps(content, default=str)
+    clean = frame(text)
+    return content if clean is text else json.loads(clean)
 
 
 def frame(text: str) -> str:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from cpo.lib import clock, events
+from cpo.lib import clock, events, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
 from stations.services import wake
@@ -124,7 +124,8 @@ def timed_out(uid: str, *, station_id: int, reason: str) -> None:
         return
     command.status = Status.TIMED_OUT
     command.error_description = reason[:255]
-    command.save(update_fields=["status", "error_description"])
+    command.payload = redact.payload(command.payload)
+    command.save(update_fields=["status", "payload", "error_description"])
     _publish(command)
 
 
@@ -202,9 +203,12 @@ def _finish(command: Command, status: str) -> Command:
         command.answered_late = True  # the status stays: whoever waited was told so
     else:
         command.status = status
+    command.payload = redact.payload(
+        command.payload
+    )  # it has been sent: a secret in it is not needed any more
     command.save(
         update_fields=[
-            "status", "result", "error_code", "error_description", "answered_at", "answered_late",
+            "status", "payload", "result", "error_code", "error_description", "answered_at", "answered_late",
         ]
     )  # fmt: skip
     _publish(command)

@@ -23,7 +23,6 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
             "OCPP_CALL_TIMEOUT_S": "1",
             "OCPP_SETTLE_S": "0.3",
             "OCPP_ALLOW_PROFILE_0": "0",
-            "OCPP_READ_CONFIGURATION_AFTER_BOOT": "0",  # stories count frames; test_configuration.py turns it on
         }
     )
     found.start()

@@ -16,7 +16,14 @@ Make = Callable[..., Charger]
 @pytest.fixture(scope="module")
 def server(process_env: dict[str, str]) -> Iterator[Server]:
     """Give a web server that asks stations for their configuration after a boot."""
-    found = Server({**process_env, "OCPP_CALL_TIMEOUT_S": "1", "OCPP_SETTLE_S": "0.3"})
+    found = Server(
+        {
+            **process_env,
+            "OCPP_CALL_TIMEOUT_S": "1",
+            "OCPP_SETTLE_S": "0.3",
+            "OCPP_READ_CONFIGURATION_AFTER_BOOT": "1",
+        }
+    )
     found.start()
     yield found
     found.close()

@@ -1,6 +1,5 @@
 """Commands to stations."""
 
-import json
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -29,18 +28,12 @@ class CommandSerializer(serializers.ModelSerializer[Command]):
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_payload(self, command: Command) -> Any:
         """Give the request with its secrets blanked."""
-        return _redacted(command.payload)
+        return redact.payload(command.payload)
 
     @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": {}})
     def get_result(self, command: Command) -> Any:
         """Give the answer with its secrets blanked; null while there is none."""
-        return _redacted(command.result)
-
-
-def _redacted(document: Any) -> Any:
-    text = json.dumps(document)
-    shown = redact.frame(text)
-    return document if shown is text else json.loads(shown)
+        return redact.payload(command.result)
 
 
 class CommandWriteSerializer(serializers.Serializer[Any]):

@@ -20,7 +20,7 @@ from django.utils.translation import get_language, gettext, ngettext, to_locale
 
 from cpo import access
 from cpo.console import words
-from cpo.lib import clock
+from cpo.lib import clock, redact
 
 register = template.Library()
 NOTHING = "–"
@@ -335,13 +335,13 @@ def plug_name(standard: str) -> str:
 
 @register.filter
 def pretty(value: Any) -> str:
-    """Show JSON indented; text that is no JSON as it is."""
+    """Show JSON indented, secrets blanked; text that is no JSON as it is."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
             return str(value)
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return json.dumps(redact.payload(value), indent=2, ensure_ascii=False, default=str)
 
 
 @register.filter

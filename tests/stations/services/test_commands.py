@@ -129,3 +129,19 @@ def test_a_command_can_be_taken_back_only_before_it_is_sent(station: ChargingSta
 
     with pytest.raises(NotOpen):
         commands.cancel(sent, by="ada")
+
+
+def test_a_secret_is_forgotten_once_its_command_is_over(station: ChargingStation) -> None:
+    command = queued(
+        station,
+        action="ChangeConfiguration",
+        payload={"key": "AuthorizationKey", "value": "very-secret-value-123"},
+    )
+    claimed = commands.claim(station.pk, epoch=3)
+    assert claimed is not None
+    assert claimed.payload["value"] == "very-secret-value-123"
+
+    commands.answered(command.uid, station_id=station.pk, result={"status": "Accepted"})
+
+    command.refresh_from_db()
+    assert command.payload == {"key": "AuthorizationKey", "value": "••••"}

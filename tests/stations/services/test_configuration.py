@@ -17,6 +17,11 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def reads_after_boot(settings: Any) -> None:
+    settings.OCPP_READ_CONFIGURATION_AFTER_BOOT = True
+
+
 @pytest.fixture
 def station() -> ChargingStation:
     return factories.station("ADA-1", is_online=True, epoch=1, ocpp_version="1.6")
