@@ -1,11 +1,16 @@
 """Find the browser for the browser tests; `python -m tests.chromium` installs one where none is found."""
 
+import contextlib
 import glob
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 DOWNLOADS = "~/.cache/ms-playwright/chromium-*/chrome-linux*/chrome"
@@ -21,6 +26,26 @@ def find() -> Path | None:
     ]
     candidates = [named] if named else [*installed, *reversed(downloaded)]
     return next((Path(path) for path in candidates if os.access(path, os.X_OK)), None)
+
+
+@contextlib.contextmanager
+def killed_after(seconds: float) -> Iterator[None]:
+    """Kill our browser when the block lasts longer: some calls of playwright wait for ever, and then fail instead."""
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def kill() -> None:
+    """Kill every browser that this process has started."""
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "chrom" in child.name().lower():
+                child.kill()
 
 
 def install() -> None:

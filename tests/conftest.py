@@ -107,30 +107,22 @@ def browser() -> Iterator[Any]:
     binary = chromium.find()
     assert binary is not None, "no browser: run `python -m tests.chromium`"
     flags = [*BROWSER_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        sync_playwright() as playwright,
-        tempfile.TemporaryDirectory() as home,
-    ):
-        patch.setenv(
-            "DJANGO_ALLOW_ASYNC_UNSAFE", "1"
-        )  # playwright's loop lives in this thread; the ORM does not mind
-        context = playwright.chromium.launch_persistent_context(
-            home,
-            executable_path=str(binary),
-            args=flags,
-            headless=True,
-            viewport={"width": 1280, "height": 900},
-        )
-        yield context
-        context.close()
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # playwright's loop lives in this thread; the ORM does not mind
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        with chromium.killed_after(60 * 15):
+            found = playwright.chromium.launch(executable_path=str(binary), args=flags, headless=True)
+            yield found
+        with chromium.killed_after(30):
+            found.close()
 
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """Give a fresh page without cookies."""
-    browser.clear_cookies()
-    page = browser.new_page()
-    page.set_default_timeout(10_000)
-    yield page
-    page.close()
+    """Give a fresh page in a context of its own. A browser that hangs is killed, and its test fails."""
+    with chromium.killed_after(150):
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        yield page
+        context.close()
