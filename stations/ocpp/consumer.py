@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from channels.consumer import AsyncConsumer
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from cpo.lib import clock, metrics
@@ -196,7 +197,7 @@ class OcppConsumer(AsyncConsumer):
         code, by, reason = self._ended
         try:
             await self.hub.workers.patiently(
-                60.0,
+                settings.OCPP_CLOSE_GRACE_S,
                 connections.closed,
                 self.link.station_id,
                 epoch=self.link.epoch,

@@ -66,11 +66,6 @@ class Link:
         self.last_seen_at = now
         return self.station.pk, now
 
-    def open_session_of(self, evse_id: int) -> KnownSession | None:
-        """Return the EVSE's newest session that has not ended."""
-        open_ones = [s for s in self.sessions.values() if s.evse_id == evse_id and s.ended_at is None]
-        return max(open_ones, key=lambda s: s.started_at, default=None)
-
     def session_of(self, evse_id: int, at: datetime) -> KnownSession | None:
         """Return the EVSE's session whose span, with the grace after its end, holds this moment."""
         grace = timedelta(seconds=settings.OCPP_STOP_GRACE_S)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from cpo.lib import clock, database, events
 from stations.events import OnboardingChanged, StationConnected, StationDisconnected
-from stations.models import ChargingStation, ConnectionEvent, HandshakeRejection, OnboardingStation
+from stations.models import ChargingStation, ConnectionEvent, OnboardingStation
 from stations.services import commands, wake
 
 LOCK_SPACE = 0x0CB0  # first half of the advisory lock; the second is a hash of the owner's name
@@ -165,8 +165,3 @@ def knocked(
 def known_knockers() -> int:
     """Return how many unknown stations are on the list."""
     return OnboardingStation.objects.count()
-
-
-def newest_rejections(limit: int = 50) -> list[HandshakeRejection]:
-    """Return the refused handshakes, the last one first."""
-    return list(HandshakeRejection.objects.order_by("-last_at")[:limit])

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from cpo.lib import clock, database, events
-from stations.events import SessionChanged, SessionEnded, SessionStarted
+from stations.events import SessionEnded, SessionStarted
 from stations.models import ChargingSession, ChargingStation, ReviewItem
 from stations.ports import Decision
 from stations.services import authorization, metering, review, wake
@@ -206,20 +206,6 @@ def close(
     wake.changed(session.station_id)
     events.publish(SessionEnded(session.pk, session.station_id))
     return session
-
-
-@transaction.atomic(savepoint=False)
-def flag(session: ChargingSession, *words: str) -> None:
-    """Note something about a session that a human should know."""
-    locked = ChargingSession.objects.select_for_update().get(pk=session.pk)
-    fresh = [word for word in words if word not in locked.flags]
-    if not fresh:
-        return
-    locked.flags = [*locked.flags, *fresh]
-    locked.needs_review = True
-    locked.last_updated = clock.now()
-    locked.save(update_fields=["flags", "needs_review", "last_updated"])
-    events.publish(SessionChanged(locked.pk, locked.station_id))
 
 
 def _decision_of(session: ChargingSession) -> Decision:
