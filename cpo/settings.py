@@ -264,7 +264,9 @@ OCPP_STORE_TIMEOUT_S = env.float(
 OCPP_SETTLE_S = env.float(
     "OCPP_SETTLE_S", default=3.0
 )  # seconds a silent new socket is left alone before commands
-OCPP_CLOSE_GRACE_S = env.int("OCPP_CLOSE_GRACE_S", default=60)  # seconds the end of a connection waits for the database
+OCPP_CLOSE_GRACE_S = env.int(
+    "OCPP_CLOSE_GRACE_S", default=60
+)  # seconds the end of a connection waits for the database
 OCPP_HANDSHAKES_PER_MINUTE_ID = env.int("OCPP_HANDSHAKES_PER_MINUTE_ID", default=5)  # failures per identity
 OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default=10)  # failures per address
 OCPP_STOP_GRACE_S = env.int(
