@@ -99,7 +99,9 @@ async def test_stations_of_a_killed_server_are_told_offline_by_the_sweep(
     async with charger() as station:
         await station.connect()
         await asyncio.to_thread(server.kill)
-        released = await rows(connections.release_orphans)
+        released = await eventually(
+            connections.release_orphans
+        )  # once PostgreSQL has seen that the process is gone
         await asyncio.to_thread(server.start)
 
     assert released == 1
