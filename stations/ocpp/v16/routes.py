@@ -19,7 +19,7 @@ from stations.ocpp.v16 import (
 INBOUND = {
     "Authorize": careful(authorization.authorize),
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
-    "DataTransfer": fast(data_transfer.data_transfer),
+    "DataTransfer": careful(data_transfer.data_transfer),
     "DiagnosticsStatusNotification": careful(firmware.diagnostics_status_notification),
     "FirmwareStatusNotification": careful(firmware.firmware_status_notification),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
