@@ -278,6 +278,9 @@ OCPP_SILENCE_FACTOR = env.float(
 OCPP_READ_CONFIGURATION_AFTER_BOOT = env.bool(
     "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=False
 )  # GetConfiguration of a station never read, with new firmware, or rebooted to apply a change
+OCPP_QUIRK_PROFILES = env.list(
+    "OCPP_QUIRK_PROFILES", default=[]
+)  # YAML files of own quirk profiles, read after stations/quirks/
 JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90
 )  # days; older frame partitions are dropped
@@ -286,6 +289,7 @@ JOURNAL_RETENTION_DAYS = env.int(
 AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
 COST_SOURCE = "billing.services.costs.running_cost"
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
+COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 

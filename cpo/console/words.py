@@ -164,6 +164,23 @@ REVIEW = {
         "It was refused: there is no certificate authority here. Let yours sign the request in the station's messages, "
         "send CertificateSigned, then resolve."
     ),
+    "certificate_expires": _("Renew it before that day: afterwards the connection or the contract fails."),
+    "charging_profile": _(
+        "Compare the wished profile with what the station does; install it again or clear it."
+    ),
+    "duplicate_connection": _(
+        "Two devices use one identity and password, or the network drops connections: change the password."
+    ),
+    "firmware": _("Read the status history of the update; correct the image or its link, then try again."),
+    "flood": _("Read its last messages; if it goes on, restart the station or ask the vendor for a fix."),
+    "local_list": _("See what the station answered; send the whole list again or switch its list off."),
+    "security_profile": _(
+        "The station goes on with its former credentials: see why, then start the change again."
+    ),
+    "silent_station": _("Check power and network at the site; a reset may bring it back."),
+    "command_outcome": _(
+        "Tell the developers with the server's log; then look whether the station did what it should."
+    ),
 }
 
 SECURITY = {
@@ -252,6 +269,37 @@ REJECTION = {
         _("The connection does not fit the station's security profile: change one of the two."),
     ),
     "subprotocol": Look("code", "bad", _("No common OCPP version"), _("Set the charger to OCPP 1.6J.")),
+    "no_certificate": Look(
+        "certificate",
+        "bad",
+        _("No client certificate"),
+        _("Security profile 3 wants one: let the station ask for a certificate, or lower its profile here."),
+    ),
+    "bad_certificate": Look(
+        "certificate",
+        "bad",
+        _("Untrusted certificate"),
+        _("No authority of ours signed it: issue a certificate to this station."),
+    ),
+    "certificate_expired": Look(
+        "certificate", "bad", _("Certificate expired"), _("Lower the profile, renew the certificate, raise it again.")
+    ),
+    "certificate_revoked": Look(
+        "certificate", "bad", _("Certificate revoked"), _("If the station is genuine, issue a new certificate.")
+    ),
+    "certificate_identity": Look(
+        "certificate",
+        "bad",
+        _("Certificate of another station"),
+        _("Its names are not this station's and ours: issue a certificate to this station."),
+    ),
+    "duplicate_connection": Look(
+        "plug-connected",
+        "bad",
+        _("Connected already"),
+        _("The same identity is connected from another address: change the password if one of them is not yours."),
+    ),
+    "overload": Look("clock", "warn", _("Server busy"), _("Too many connect at once: it comes back by itself.")),
     "rate_limited": Look(
         "clock",
         "warn",

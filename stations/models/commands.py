@@ -26,6 +26,8 @@ class Command(models.Model):
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="commands")
     action = models.CharField(max_length=64)
     payload = models.JSONField(default=dict)
+    priority = models.SmallIntegerField(default=0)  # higher goes first; what nobody asked for is below zero
+    subject = models.CharField(max_length=64, blank=True)  # the row it is about, such as `reservation:12`
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     result = models.JSONField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
@@ -42,12 +44,17 @@ class Command(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["station", "id"], name="command_queued", condition=models.Q(status="queued")
+                fields=["station", "-priority", "id"],
+                name="command_queued",
+                condition=models.Q(status="queued"),
             ),
             models.Index(
                 fields=["expires_at"], name="command_open", condition=models.Q(status__in=["queued", "sent"])
             ),
             models.Index(fields=["station", "-id"], name="command_of_station"),
+            models.Index(
+                fields=["subject", "-id"], name="command_of_subject", condition=~models.Q(subject="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -41,6 +41,13 @@ class HandshakeRejection(models.Model):
         SUBPROTOCOL = "subprotocol"
         RATE_LIMITED = "rate_limited"
         REGISTRATION = "registration_rejected"
+        NO_CERTIFICATE = "no_certificate"
+        BAD_CERTIFICATE = "bad_certificate"
+        CERTIFICATE_EXPIRED = "certificate_expired"
+        CERTIFICATE_REVOKED = "certificate_revoked"
+        CERTIFICATE_IDENTITY = "certificate_identity"  # its CN is not the station's, its O not ours
+        DUPLICATE = "duplicate_connection"
+        OVERLOAD = "overload"
 
     identity = models.CharField(max_length=255)
     remote_address = models.CharField(max_length=64)

@@ -19,6 +19,15 @@ class ReviewItem(models.Model):
         PARTNER_REFUSED = "partner_refused", "Partner refused an object"
         SECURITY_EVENT = "security_event", "Critical security event"
         CERTIFICATE_WANTED = "certificate_wanted", "Station asks for a certificate"
+        CERTIFICATE_EXPIRES = "certificate_expires", "Certificate expires soon"
+        CHARGING_PROFILE = "charging_profile", "Charging profile not in force"
+        DUPLICATE_CONNECTION = "duplicate_connection", "Two connections with one identity"
+        FIRMWARE = "firmware", "Firmware update failed"
+        FLOOD = "flood", "Station sends too much"
+        LOCAL_LIST = "local_list", "Local list not in step"
+        SECURITY_PROFILE = "security_profile", "Change of security profile or password failed"
+        SILENT_STATION = "silent_station", "Station without a sign of life"
+        COMMAND_OUTCOME = "command_outcome", "Outcome of a command not acted upon"
 
     kind = models.CharField(max_length=24, choices=Kind.choices)
     key = models.CharField(max_length=100, unique=True)  # business key: the same fact raises one item

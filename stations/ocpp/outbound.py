@@ -1,7 +1,11 @@
-"""Which requests fit a station's version: the check that `stations.services.commands` asks for through settings."""
+"""Requests to stations by version: what `stations.services.commands` asks for through settings.
+
+Does a request fit the version, and who hears what became of it?
+"""
 
 from typing import Any
 
+from stations.models import Command
 from stations.ocpp import codec
 from stations.ocpp.pipeline import CONTENTS
 from stations.services.errors import InvalidPayload, UnknownAction
@@ -21,6 +25,13 @@ def check(version: str, action: str, payload: dict[str, Any]) -> None:
     fault = codec.request_fault(version, action, payload)
     if fault is not None:
         raise InvalidPayload(fault.path, fault.description)
+
+
+def outcome(command: Command, answer: dict[str, Any] | None) -> None:
+    """Let the handler that the action's route names act on what became of a command."""
+    handler = CONTENTS[command.station.ocpp_version or DEFAULT_VERSION].outbound.get(command.action)
+    if handler is not None:
+        handler(command, answer)
 
 
 def actions(version: str) -> list[str]:

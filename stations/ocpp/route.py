@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from stations.models import Command
 from stations.ocpp.link import Link
 from stations.services.ingest import Facts
 
@@ -25,7 +26,9 @@ class Incoming:
 
 
 Handler = Callable[[Link, Incoming], Payload]
-ResultHandler = Callable[[int, Payload, Payload], None]  # (station id, request, response), in a worker thread
+# What became of a command, in the transaction that stores it. None: no answer that can be read (`command.status` says
+# why: failed, timed out, expired, cancelled). After a time-out an answer may still come (`command.answered_late`).
+OutcomeHandler = Callable[[Command, Payload | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +81,5 @@ class Contents:
 
     version: str
     inbound: Mapping[str, Route]
-    outbound: Mapping[str, ResultHandler | None]
+    outbound: Mapping[str, OutcomeHandler | None]
     not_offered: Mapping[str, str]

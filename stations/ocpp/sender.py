@@ -17,7 +17,7 @@ from cpo.lib import clock, metrics
 from stations.models import Command
 from stations.ocpp import codec, frames
 from stations.ocpp.link import Link
-from stations.ocpp.pipeline import CALL, CALL_ERROR, CALL_RESULT, CONTENTS, Pipeline
+from stations.ocpp.pipeline import CALL, CALL_ERROR, CALL_RESULT, Pipeline
 from stations.services import commands
 
 log = structlog.get_logger(__name__)
@@ -132,10 +132,6 @@ class Sender:
             return None
         result: Any = answer.payload
         fault = codec.response_fault(self.link.version, command.action, result)
-        stored = commands.answered(
+        return commands.answered(
             answer.message_id, station_id=station_id, result=result, fault=fault.description if fault else ""
         )
-        handler = CONTENTS[self.link.version].outbound.get(command.action)
-        if stored is not None and fault is None and handler is not None:
-            handler(station_id, command.payload, result)
-        return stored

@@ -1,7 +1,8 @@
 """Commands: rows with a status, an expiry and a result (the outbox towards chargers).
 
 `queue` writes the row and wakes whoever holds the socket; `claim`, `answered`, `failed` and `timed_out` are the
-sender's. Nothing is refused from cached state: whether a connector can be unlocked, the station decides.
+sender's. Nothing is refused from cached state: whether a connector can be unlocked, the station decides. Whatever
+becomes of a command, the handler that the action's route names hears of it in the same transaction (`_tell`).
 """
 
 import time
@@ -10,24 +11,34 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from cpo.lib import clock, events, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
-from stations.services import wake
+from stations.services import review, wake
 from stations.services.errors import NotOpen, StationOffline
 from stations.services.guarded_keys import without_secrets
 
+log = structlog.get_logger(__name__)
+
 Status = Command.Status
-MAX_QUEUED = 200  # commands of one station that may wait at once
+AUTOMATIC = -10  # priority of what nobody asked for: it lets an operator's command pass
 
 
 @cache
 def _checker() -> Callable[[str, str, dict[str, Any]], None]:
     function: Callable[[str, str, dict[str, Any]], None] = import_string(settings.COMMAND_CHECK)
+    return function
+
+
+@cache
+def _listener() -> Callable[[Command, dict[str, Any] | None], None]:
+    function: Callable[[Command, dict[str, Any] | None], None] = import_string(settings.COMMAND_OUTCOME)
     return function
 
 
@@ -41,9 +52,12 @@ def queue(
     user: Any = None,
     queue_offline: bool = False,
     ttl_s: int | None = None,
+    priority: int = 0,
+    subject: str = "",
 ) -> Command:
-    """Write a command for the station and wake its sender.
+    """Write a command for the station and wake its sender; of those that wait, the highest `priority` goes first.
 
+    `subject` names the row that it is about, for the handler of its outcome and for the pages of that row.
     Raise `UnknownAction` or `InvalidPayload` when the station's version has no such request, `StationOffline` when it
     is not connected and `queue_offline` is false. It expires unsent after `ttl_s` seconds (by default
     OCPP_COMMAND_TTL_S, or OCPP_QUEUED_COMMAND_TTL_S when it may wait for the station).
@@ -62,6 +76,8 @@ def queue(
         user=user,
         created_at=now,
         expires_at=now + timedelta(seconds=ttl_s),
+        priority=priority,
+        subject=subject,
     )
     wake.command(station.pk)
     _publish(command)
@@ -70,14 +86,14 @@ def queue(
 
 @transaction.atomic(savepoint=False)
 def claim(station_id: int, *, epoch: int) -> Command | None:
-    """Take the oldest waiting command for the owner of this epoch's socket and mark it sent; None if none waits."""
+    """Take the first waiting command for the owner of this epoch's socket and mark it sent; None if none waits."""
     if not ChargingStation.objects.filter(pk=station_id, epoch=epoch).exists():
         return None
     now = clock.now()
     command = (
         Command.objects.select_for_update(skip_locked=True)
         .filter(station_id=station_id, status=Status.QUEUED, expires_at__gt=now)
-        .order_by("id")
+        .order_by("-priority", "id")
         .first()
     )
     if command is None:
@@ -101,7 +117,7 @@ def answered(uid: str, *, station_id: int, result: dict[str, Any], fault: str = 
         return None
     command.result = without_secrets(result)
     command.error_description = fault[:255]
-    return _finish(command, Status.FAILED if fault else Status.ANSWERED)
+    return _finish(command, Status.FAILED if fault else Status.ANSWERED, answer=None if fault else result)
 
 
 @transaction.atomic(savepoint=False)
@@ -124,6 +140,7 @@ def timed_out(uid: str, *, station_id: int, reason: str) -> None:
         return
     command.status = Status.TIMED_OUT
     command.error_description = reason[:255]
+    _tell(command, None)
     command.payload = redact.payload(command.payload)
     command.save(update_fields=["status", "payload", "error_description"])
     _publish(command)
@@ -143,7 +160,9 @@ def cancel(command: Command, *, by: str) -> Command:
         raise NotOpen(f"the command is already {command.get_status_display()}")
     command.status = Status.CANCELLED
     command.error_description = f"cancelled by {by}"[:255]
-    command.save(update_fields=["status", "error_description"])
+    _tell(command, None)
+    command.payload = redact.payload(command.payload)
+    command.save(update_fields=["status", "payload", "error_description"])
     _publish(command)
     return command
 
@@ -173,7 +192,9 @@ def expire() -> int:
         for command in late[:1000]:
             command.status = Status.EXPIRED
             command.error_description = "the station did not connect in time"
-            command.save(update_fields=["status", "error_description"])
+            _tell(command, None)
+            command.payload = redact.payload(command.payload)
+            command.save(update_fields=["status", "payload", "error_description"])
             _publish(command)
             count += 1
     horizon = now - timedelta(seconds=settings.OCPP_CALL_TIMEOUT_S + 30)
@@ -197,12 +218,13 @@ def _awaiting(uid: str, *, station_id: int) -> Command | None:
     )
 
 
-def _finish(command: Command, status: str) -> Command:
+def _finish(command: Command, status: str, *, answer: dict[str, Any] | None = None) -> Command:
     command.answered_at = clock.now()
     if command.status == Status.TIMED_OUT:
         command.answered_late = True  # the status stays: whoever waited was told so
     else:
         command.status = status
+    _tell(command, answer)
     command.payload = redact.payload(
         command.payload
     )  # it has been sent: a secret in it is not needed any more
@@ -213,6 +235,28 @@ def _finish(command: Command, status: str) -> Command:
     )  # fmt: skip
     _publish(command)
     return command
+
+
+def _tell(command: Command, answer: dict[str, Any] | None) -> None:
+    """Let the action's handler act on an outcome; its own failure costs neither the outcome nor the answer.
+
+    `answer` is None when there is none that can be read: failed, timed out, expired, cancelled. The payload is still
+    as it was sent, secrets included.
+    """
+    try:
+        with transaction.atomic():
+            _listener()(command, answer)
+    except DatabaseError:
+        raise  # the database is away or another transaction was faster: the whole outcome is stored again
+    except Exception:
+        log.exception("outcome of a command not acted upon", action=command.action)
+        review.raise_item(
+            "command_outcome",
+            key=f"outcome:{command.uid}",
+            summary=f"What {command.action} came to could not be acted upon",
+            station=command.station,
+            facts={"command": command.uid, "status": command.status},
+        )
 
 
 def _publish(command: Command) -> None:

@@ -12,6 +12,7 @@ VERSION_TABLES = {
     "stations/ocpp/outbound.py",
     "stations/ocpp/pipeline.py",
     "stations/ocpp/v16/routes.py",
+    "stations/services/quirks.py",
     "roaming/ocpi/versions.py",
     "billing/tariff/shapes.py",
 }

@@ -3,24 +3,29 @@
 from typing import Any
 
 from cpo.lib import clock
+from stations.models import Command
 from stations.ocpp.route import Payload
 from stations.services import configuration
 
 
-def get_configuration(station_id: int, request: Payload, response: Payload) -> None:
+def get_configuration(command: Command, answer: Payload | None) -> None:
     """Store the keys that were told and, of those asked for, the unknown ones; ask again if the list was cut off."""
-    keys = [entry for entry in map(_entry, _list(response.get("configurationKey"))) if entry is not None]
-    asked = {name.casefold() for name in request.get("key") or ()}
-    unknown = [text for text in map(_text, _list(response.get("unknownKey"))) if text.casefold() in asked]
+    if answer is None:
+        return
+    keys = [entry for entry in map(_entry, _list(answer.get("configurationKey"))) if entry is not None]
+    asked = {name.casefold() for name in command.payload.get("key") or ()}
+    unknown = [text for text in map(_text, _list(answer.get("unknownKey"))) if text.casefold() in asked]
 
-    configuration.store(station_id, keys=keys, unknown=unknown, now=clock.now())
+    configuration.store(command.station_id, keys=keys, unknown=unknown, now=clock.now())
     if not asked:
-        configuration.complete(station_id, told=[key["key"] for key in keys])
+        configuration.complete(command.station_id, told=[key["key"] for key in keys])
 
 
-def change_configuration(station_id: int, request: Payload, response: Payload) -> None:
+def change_configuration(command: Command, answer: Payload | None) -> None:
     """See to it that what the station made of a change is known."""
-    configuration.changed(station_id, key=request["key"], status=response["status"])
+    if answer is None:
+        return
+    configuration.changed(command.station_id, key=command.payload["key"], status=answer["status"])
 
 
 def _entry(entry: Any) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 The union of the three tables is the set of the version's schemas; `tests/architecture/test_routes.py` holds that.
 """
 
-from stations.ocpp.route import Contents, Plain, ResultHandler, careful, fast
+from stations.ocpp.route import Contents, OutcomeHandler, Plain, careful, fast
 from stations.ocpp.v16 import (
     authorization,
     availability,
@@ -41,8 +41,8 @@ INBOUND = {
     ),
 }
 
-# Requests to stations; the value handles the answer where rows of ours depend on it.
-OUTBOUND: dict[str, ResultHandler | None] = {
+# Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
+OUTBOUND: dict[str, OutcomeHandler | None] = {
     "CancelReservation": None,
     "CertificateSigned": None,
     "ChangeAvailability": None,

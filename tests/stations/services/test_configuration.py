@@ -37,10 +37,6 @@ def answer(station: ChargingStation, result: dict[str, Any]) -> Command:
     command = commands.claim(station.pk, epoch=1)
     assert command is not None
     commands.answered(command.uid, station_id=station.pk, result=result)
-    handler = (
-        answers.get_configuration if command.action == "GetConfiguration" else answers.change_configuration
-    )
-    handler(station.pk, command.payload, result)
     return command
 
 
@@ -360,6 +356,6 @@ def test_a_whole_list_asks_for_nothing_more(station: ChargingStation) -> None:
 def test_an_odd_answer_is_read_as_far_as_it_makes_sense(
     station: ChargingStation, result: dict[str, Any]
 ) -> None:
-    answers.get_configuration(station.pk, {"key": ["B"]}, result)
+    answers.get_configuration(Command(station=station, payload={"key": ["B"]}), result)
 
     assert Variable.objects.count() == (1 if result.get("configurationKey") else 0)
