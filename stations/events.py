@@ -83,6 +83,13 @@ class VariablesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class QuirksChanged:
+    """What is odd about a station was seen, set or taken back."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenChanged:
     token_id: int
 

@@ -10,6 +10,7 @@ from stations.events import (
     FramesStored,
     LocationChanged,
     OnboardingChanged,
+    QuirksChanged,
     ReviewItemChanged,
     SecurityEventRecorded,
     SessionChanged,
@@ -34,6 +35,11 @@ def station_changed(event: StationConnected | StationDisconnected | StationChang
 
 @events.subscribe(VariablesChanged)
 def variables_changed(event: VariablesChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
+
+
+@events.subscribe(QuirksChanged)
+def quirks_changed(event: QuirksChanged) -> None:
     nudge.topics(f"station:{event.station_id}")
 
 

@@ -12,12 +12,16 @@ from stations.models.locations import (
     Operator,
     StatusChange,
 )
+from stations.models.quirks import StationQuirk
+from stations.models.remote import AvailabilityWish, RemoteRequest
+from stations.models.reservations import Reservation
 from stations.models.review import ReviewItem
 from stations.models.sessions import ChargingSession
 from stations.models.tokens import IdToken
 from stations.models.variables import SecurityEvent, Variable
 
 __all__ = [
+    "AvailabilityWish",
     "ChargingSession",
     "ChargingStation",
     "Command",
@@ -33,8 +37,11 @@ __all__ = [
     "OnboardingStation",
     "Operator",
     "ReadingKind",
+    "RemoteRequest",
+    "Reservation",
     "ReviewItem",
     "SecurityEvent",
+    "StationQuirk",
     "StatusChange",
     "Variable",
 ]

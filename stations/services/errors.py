@@ -30,6 +30,10 @@ class InvalidPayload(StationsError):
         self.message = message
 
 
+class UnknownQuirk(InvalidPayload):
+    """There is no such quirk flag, or it cannot have this value."""
+
+
 class NotConfirmed(StationsError):
     """The configuration key is guarded: a wrong value can cut the station off."""
 
