@@ -1,8 +1,20 @@
 """Rows of the charging network, one module per subject."""
 
+from stations.models.certificates import (
+    AuthorityCertificate,
+    InstalledCertificate,
+    RevokedCertificate,
+    RootCertificate,
+    RootUse,
+    SigningUse,
+    StationCertificate,
+)
 from stations.models.commands import Command
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
+from stations.models.files import FileLink, StoredFile
+from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
 from stations.models.journal import Frame, MeterSample, ReadingKind
+from stations.models.local_list import LocalList, LocalListContent, LocalListMark, LocalListSite
 from stations.models.locations import (
     ChargingStation,
     Connector,
@@ -12,36 +24,63 @@ from stations.models.locations import (
     Operator,
     StatusChange,
 )
+from stations.models.logs import LogStatus, LogUpload
+from stations.models.profiles import CompositeReport, InstalledProfile, LearnedCapability, ProfileTemplate
 from stations.models.quirks import StationQuirk
 from stations.models.remote import AvailabilityWish, RemoteRequest
 from stations.models.reservations import Reservation
 from stations.models.review import ReviewItem
 from stations.models.sessions import ChargingSession
-from stations.models.tokens import IdToken
+from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.variables import SecurityEvent, Variable
 
 __all__ = [
+    "AuthorityCertificate",
     "AvailabilityWish",
     "ChargingSession",
     "ChargingStation",
     "Command",
+    "CompositeReport",
     "ConnectionEvent",
     "Connector",
     "ConnectorStatus",
     "Evse",
+    "FileLink",
+    "FirmwareImage",
+    "FirmwareStatus",
+    "FirmwareUpdate",
     "Frame",
     "HandshakeRejection",
     "IdToken",
+    "InstalledCertificate",
+    "InstalledProfile",
+    "LearnedCapability",
+    "LocalList",
+    "LocalListContent",
+    "LocalListMark",
+    "LocalListSite",
     "Location",
+    "LogStatus",
+    "LogUpload",
     "MeterSample",
     "OnboardingStation",
     "Operator",
+    "ProfileTemplate",
     "ReadingKind",
     "RemoteRequest",
     "Reservation",
     "ReviewItem",
+    "RevokedCertificate",
+    "RootCertificate",
+    "RootUse",
     "SecurityEvent",
+    "SigningUse",
+    "StationCertificate",
     "StationQuirk",
     "StatusChange",
+    "StoredFile",
+    "TokenGroup",
+    "TrustedSigner",
+    "UnknownToken",
     "Variable",
 ]
