@@ -44,8 +44,8 @@ class ChargingSession(models.Model):
     )
     party = models.CharField(max_length=6, blank=True)  # 'NL*ABC': the roaming partner whose driver charges
     authorization_status = models.CharField(
-        max_length=16, default="Accepted"
-    )  # what we answered at the start
+        max_length=20, default="Accepted"
+    )  # what was decided at the start
     authorization_reference = models.CharField(max_length=36, blank=True)
     auth_method = models.CharField(max_length=16, default="WHITELIST")  # OCPI AuthMethod
     reservation_id = models.CharField(max_length=36, blank=True)

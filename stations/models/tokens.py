@@ -1,7 +1,34 @@
-"""Id tokens: what a driver shows to a charger."""
+"""Id tokens: what a driver shows to a charger, the groups that tokens form, and those that nobody knows."""
 
 from django.db import models
-from django.db.models.functions import Upper
+from django.db.models.functions import Left, Length, Upper
+from django.db.models.lookups import GreaterThan
+
+from stations.models.locations import ChargingStation, Location, Operator
+
+
+class TokenGroup(models.Model):
+    """Own drivers' tokens that belong together: what OCPP 1.6 calls parentIdTag (section 3.6 and 7.27).
+
+    Tokens name it in `group_id`, without regard to case; a partner's tokens have groups of the partner's own.
+    """
+
+    class Status(models.TextChoices):
+        ACCEPTED = "Accepted"
+        BLOCKED = "Blocked"
+
+    uid = models.CharField(max_length=36)
+    name = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACCEPTED)
+    max_sessions = models.PositiveSmallIntegerField(null=True, blank=True)  # of its tokens together, at one time
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_updated = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Upper("uid"), name="token_group_key")]
+
+    def __str__(self) -> str:
+        return self.name or self.uid
 
 
 class IdToken(models.Model):
@@ -38,6 +65,12 @@ class IdToken(models.Model):
     default_profile_type = models.CharField(max_length=16, blank=True)
     energy_contract = models.JSONField(null=True, blank=True)
     name = models.CharField(max_length=100, blank=True)  # for the operator: whose it is
+    max_sessions = models.PositiveSmallIntegerField(null=True, blank=True)  # at one time; null: any number
+    locations = models.ManyToManyField(Location, blank=True, related_name="+")  # both empty: charges anywhere
+    operators = models.ManyToManyField(Operator, blank=True, related_name="+")
+    # Kept by `authorization`: more than status and expiry decides (places, limits, its group). A plain start looks at
+    # this one column only.
+    is_restricted = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_updated = models.DateTimeField()
 
@@ -47,7 +80,36 @@ class IdToken(models.Model):
                 Upper("uid"), "type", Upper("country_code"), Upper("party_id"), name="id_token_key"
             )
         ]
-        indexes = [models.Index(fields=["country_code", "party_id", "id"], name="id_token_party")]
+        indexes = [
+            models.Index(fields=["country_code", "party_id", "id"], name="id_token_party"),
+            models.Index(Upper("group_id"), name="id_token_group", condition=~models.Q(group_id="")),
+            # A station may cut off a long one: it is found again by its beginning.
+            models.Index(
+                Upper(Left("uid", 16)),
+                name="id_token_beginning",
+                condition=models.Q(GreaterThan(Length("uid"), 16)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class UnknownToken(models.Model):
+    """A token that somebody showed and nobody knows: accept it, or ignore it. One row, however often it is shown."""
+
+    uid = models.CharField(max_length=255)
+    count = models.PositiveIntegerField(default=1)
+    station = models.ForeignKey(
+        ChargingStation, on_delete=models.SET_NULL, null=True, blank=True, related_name="unknown_tokens"
+    )  # where it was shown last
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    is_ignored = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Upper("uid"), name="unknown_token_key")]
+        indexes = [models.Index(fields=["-last_at"], name="unknown_token_newest")]
 
     def __str__(self) -> str:
         return self.uid
