@@ -290,6 +290,7 @@ AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize
 COST_SOURCE = "billing.services.costs.running_cost"
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
+COMMAND_WORDS = "stations.ocpp.outbound.request"  # a request in the words of the station's OCPP version
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 

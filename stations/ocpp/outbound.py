@@ -1,6 +1,6 @@
 """Requests to stations by version: what `stations.services.commands` asks for through settings.
 
-Does a request fit the version, and who hears what became of it?
+How is a request said in the version, does it fit, and who hears what became of it?
 """
 
 from typing import Any
@@ -32,6 +32,22 @@ def outcome(command: Command, answer: dict[str, Any] | None) -> None:
     handler = CONTENTS[command.station.ocpp_version or DEFAULT_VERSION].outbound.get(command.action)
     if handler is not None:
         handler(command, answer)
+
+
+def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Say a request of a service (`reserve`) in a version's words: its action and payload; raise `UnknownAction`."""
+    writer = CONTENTS[version or DEFAULT_VERSION].requests.get(request)
+    if writer is None:
+        raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no words for {request!r}")
+    return writer(**facts)
+
+
+def request(version: str, action: str, **words: Any) -> dict[str, Any]:
+    """Write a request that services speak of in the domain's words; raise `UnknownAction` where the version has none."""
+    write = CONTENTS[version or DEFAULT_VERSION].requests.get(action)
+    if write is None:
+        raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no word for {action}")
+    return write(**words)
 
 
 def actions(version: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What a version's contents page is made of: an action, its lane, its handler."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,8 @@ Handler = Callable[[Link, Incoming], Payload]
 # What became of a command, in the transaction that stores it. None: no answer that can be read (`command.status` says
 # why: failed, timed out, expired, cancelled). After a time-out an answer may still come (`command.answered_late`).
 OutcomeHandler = Callable[[Command, Payload | None], None]
+# Says a request of a service in the version's words: facts of the domain -> action and payload.
+RequestWriter = Callable[..., tuple[str, Payload]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,5 @@ class Contents:
     inbound: Mapping[str, Route]
     outbound: Mapping[str, OutcomeHandler | None]
     not_offered: Mapping[str, str]
+    requests: Mapping[str, Callable[..., Payload]] = field(default_factory=dict)  # domain words -> payload
+    requests: Mapping[str, RequestWriter] = field(default_factory=dict)
