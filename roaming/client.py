@@ -21,8 +21,8 @@ from urllib.parse import quote
 import httpx
 from django.conf import settings
 
-from cpo.lib import clock
-from roaming import breaker, guard, keyring, profiles, wire
+from cpo.lib import clock, guard
+from roaming import breaker, keyring, profiles, wire
 from roaming.models import Connection, Exchange
 
 BODY_KEPT = 8192  # characters of a body that an Exchange keeps

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from roaming import client, guard
+from cpo.lib import guard
+from roaming import client
 from roaming.models import Connection
 from roaming.ocpi.envelope import CANNOT_USE_API, MISSING_ENDPOINTS, UNSUPPORTED_VERSION
 from roaming.ocpi.versions import NEWEST, Version, newest_of

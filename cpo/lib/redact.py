@@ -1,8 +1,8 @@
 """Keep secrets out of journals and logs.
 
 `frame(text)` blanks the values of members that carry secrets in OCPP payloads: AuthorizationKey and
-BasicAuthPassword values, PINs, passwords in URLs. The shape of the frame stays, so that an operator still sees what
-was asked.
+BasicAuthPassword values, PINs, passwords in URLs, tokens of file links. The shape of the frame stays, so that an
+operator still sees what was asked.
 """
 
 import json
@@ -24,6 +24,9 @@ _ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 _MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_FILE_TOKEN = re.compile(
+    r"(/files/)[A-Za-z0-9_\-]{20,}"
+)  # stations.services.files: who has it may use the link
 _URL_USER = re.compile(r"(\w+://[^/\s:@\"]+:)([^@\s\"/]+)@")
 
 
@@ -43,4 +46,5 @@ def frame(text: str) -> str:
     text = _VALUE_THEN_KEY.sub(rf"\1{BLANK}\3", text)
     text = _ATTRIBUTE.sub(rf"\1{BLANK}\3", text)
     text = _MEMBER.sub(rf'\1{BLANK}"', text)
+    text = _FILE_TOKEN.sub(rf"\1{BLANK}", text)
     return _URL_USER.sub(rf"\1{BLANK}@", text)

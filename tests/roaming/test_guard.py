@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from roaming import client, guard
+from cpo.lib import guard
+from roaming import client
 from roaming.models import Connection
 
 

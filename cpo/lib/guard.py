@@ -1,15 +1,17 @@
-"""The guard of every request to an address that somebody else chose: a partner must not reach our own network by us.
+"""The guard of every address that somebody else chose: nobody must reach our own network by us, or by our stations.
 
 https only, allowed ports, no user in the URL; the name is resolved once, every address must be a public one, and the
 socket is opened to the address that was checked. INTEGRATIONS_ALLOW_PRIVATE_IPS lifts scheme, port and range (demo,
 tests, a partner in the same network), but never opens the link-local range, where clouds keep their secrets.
+
+`check_location` is for addresses that a station opens, not we: file servers of others, of which each is listed.
 """
 
 import contextvars
 import ipaddress
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import httpcore
@@ -19,6 +21,9 @@ from django.conf import settings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_URL = 2000  # characters
+LOCATION_SCHEMES = frozenset(
+    {"https", "http", "ftp", "ftps", "sftp"}
+)  # OCPP 1.6 section 8, 2.0.1 FileTransferProtocols
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _deadline: contextvars.ContextVar[float] = contextvars.ContextVar("deadline", default=float("inf"))
 
@@ -46,6 +51,32 @@ def check_url(url: str) -> httpx.URL:
     if (port or 443) not in settings.OCPI_ALLOWED_PORTS and not lenient:
         raise ForbiddenUrl(f"port {port} is not allowed")
     return parsed
+
+
+def check_location(url: str, *, hosts: Collection[str]) -> None:
+    """Raise ForbiddenUrl unless a station may be sent to this file server: its host is one of `hosts` and public.
+
+    No user and no password, for the URL stands in journals, and no address in the place of a name that is not listed.
+    """
+    try:
+        parsed = httpx.URL(url)
+        host, port = parsed.host.rstrip(".").lower(), parsed.port
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise ForbiddenUrl("not a URL") from error
+    if len(url) > MAX_URL or not url.isprintable():
+        raise ForbiddenUrl("URL too long, or with characters that no URL has")
+    if parsed.scheme not in LOCATION_SCHEMES:
+        raise ForbiddenUrl("only https, http, ftp, ftps and sftp are allowed")
+    if not host or "%" in host:
+        raise ForbiddenUrl("no host")
+    if parsed.userinfo:
+        raise ForbiddenUrl("user and password do not belong into a URL")
+    if host not in {name.rstrip(".").lower() for name in hosts}:
+        raise ForbiddenUrl(f"{host} is not among the file servers that are allowed (FILES_EXTERNAL_HOSTS)")
+    try:
+        resolve(host, port or 0)
+    except (OSError, UnicodeError) as error:
+        raise ForbiddenUrl(f"{host} cannot be resolved") from error
 
 
 def is_allowed(address: Address) -> bool:
