@@ -281,6 +281,13 @@ OCPP_READ_CONFIGURATION_AFTER_BOOT = env.bool(
 OCPP_QUIRK_PROFILES = env.list(
     "OCPP_QUIRK_PROFILES", default=[]
 )  # YAML files of own quirk profiles, read after stations/quirks/
+OCPP_REMOTE_START_S = env.int(
+    "OCPP_REMOTE_START_S", default=60
+)  # seconds to plug in after an accepted remote start, where the station's ConnectionTimeOut is not known
+OCPP_REMOTE_STOP_S = env.int(
+    "OCPP_REMOTE_STOP_S", default=60
+)  # seconds until an accepted remote stop without its StopTransaction counts as failed
+OCPP_RESET_S = env.int("OCPP_RESET_S", default=300)  # seconds an accepted reset may take until the boot
 JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90
 )  # days; older frame partitions are dropped
@@ -290,7 +297,32 @@ AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize
 COST_SOURCE = "billing.services.costs.running_cost"
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
+COMMAND_WORDS = "stations.ocpp.outbound.write"  # how is a request of a service said in that version?
 COMMAND_WORDS = "stations.ocpp.outbound.request"  # a request in the words of the station's OCPP version
+
+# --- files of stations: firmware, logs -----------------------------------------------------------------------------
+
+FILES_ROOT = Path(
+    env.str("FILES_ROOT", default=str(Path(env.str("VAR", default=str(BASE_DIR / "var"))) / "media"))
+)  # one folder for all processes; nothing else may lie in it
+FILES_URL = env.str("FILES_URL", default=PUBLIC_URL).rstrip("/")  # how stations reach /files/
+FILES_LINK_S = env.int("FILES_LINK_S", default=3600)  # seconds a link for one transfer works
+FILES_MAX_BYTES = env.int("FILES_MAX_BYTES", default=200_000_000)  # bytes of one file
+FILES_QUOTA_BYTES = env.int("FILES_QUOTA_BYTES", default=10_000_000_000)  # bytes of all files together
+FILES_PER_STATION = env.int("FILES_PER_STATION", default=50)  # logs kept of one station; older ones are deleted
+FILES_RETENTION_DAYS = env.int("FILES_RETENTION_DAYS", default=90)  # days a log is kept
+FILES_TRANSFER_S = env.int("FILES_TRANSFER_S", default=3600)  # seconds one transfer may take at most
+FILES_STALL_S = env.int("FILES_STALL_S", default=30)  # seconds over which the slowest rate is measured
+FILES_MIN_RATE = env.int("FILES_MIN_RATE", default=256)  # bytes per second; slower ones are cut off
+FILES_EXTERNAL_HOSTS = env.list(
+    "FILES_EXTERNAL_HOSTS", default=[]
+)  # file servers of others that stations may be sent to; none by default
+FIRMWARE_ALLOW_UNSIGNED = env.bool(
+    "FIRMWARE_ALLOW_UNSIGNED", default=False
+)  # UpdateFirmware of OCPP 1.6, whose file nobody can check
+FIRMWARE_PATIENCE_S = env.int(
+    "FIRMWARE_PATIENCE_S", default=86_400
+)  # seconds without a word until an update counts as halted
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 
