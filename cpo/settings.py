@@ -243,6 +243,22 @@ OPERATOR_CURRENCY = env.str("OPERATOR_CURRENCY", default="EUR")  # ISO 4217
 # --- OCPP ----------------------------------------------------------------------------------------------------------
 
 OCPP_ALLOW_PROFILE_0 = env.bool("OCPP_ALLOW_PROFILE_0", default=False)  # stations without password; demo only
+OCPP_ALLOW_HIGHER_PROFILE = env.bool(
+    "OCPP_ALLOW_HIGHER_PROFILE", default=False
+)  # TLS of a station registered without it: A00.FR.002 says no
+OCPP_PROFILE_RETURN_S = env.int(
+    "OCPP_PROFILE_RETURN_S", default=900
+)  # seconds a station has to come back with its new security profile
+OCPP_PASSWORD_ROTATION_DAYS = env.int(
+    "OCPP_PASSWORD_ROTATION_DAYS", default=0
+)  # days after which a station's password is changed by itself; 0: never
+OCPP_PASSWORD_ROTATIONS_AT_ONCE = env.int(
+    "OCPP_PASSWORD_ROTATIONS_AT_ONCE", default=20
+)  # stations whose password a sweep begins to change
+OCPP_TLS_PORT = env.int("OCPP_TLS_PORT", default=0)  # where we end the TLS of stations ourselves; 0: a proxy does
+OCPP_TLS_CERTIFICATES = env.list(
+    "OCPP_TLS_CERTIFICATES", default=[]
+)  # `chain.pem:key.pem`, one with an RSA and one with an EC key
 OCPP_DEFAULT_SUBPROTOCOL = env.str(
     "OCPP_DEFAULT_SUBPROTOCOL", default=""
 )  # for stations that name none; '' refuses
