@@ -11,6 +11,7 @@ from stations.models.certificates import (
 )
 from stations.models.commands import Command
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
+from stations.models.corrections import SessionCorrection
 from stations.models.files import FileLink, StoredFile
 from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
 from stations.models.journal import Frame, MeterSample, ReadingKind
@@ -31,7 +32,9 @@ from stations.models.remote import AvailabilityWish, RemoteRequest
 from stations.models.reservations import Reservation
 from stations.models.review import ReviewItem
 from stations.models.sessions import ChargingSession
+from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
+from stations.models.unmatched import UnmatchedStop
 from stations.models.variables import SecurityEvent, Variable
 
 __all__ = [
@@ -74,6 +77,8 @@ __all__ = [
     "RootCertificate",
     "RootUse",
     "SecurityEvent",
+    "SessionCorrection",
+    "SignedReading",
     "SigningUse",
     "StationCertificate",
     "StationQuirk",
@@ -82,5 +87,6 @@ __all__ = [
     "TokenGroup",
     "TrustedSigner",
     "UnknownToken",
+    "UnmatchedStop",
     "Variable",
 ]
