@@ -313,7 +313,7 @@ AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize
 COST_SOURCE = "billing.services.costs.running_cost"
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
-COMMAND_WORDS = "stations.ocpp.outbound.write"  # how is a request of a service said in that version?
+COMMAND_WRITER = "stations.ocpp.outbound.write"  # a request of a service: its action and payload in that version
 COMMAND_WORDS = "stations.ocpp.outbound.request"  # a request in the words of the station's OCPP version
 
 # --- files of stations: firmware, logs -----------------------------------------------------------------------------

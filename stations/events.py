@@ -90,6 +90,31 @@ class QuirksChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationChanged:
+    """A reservation was made, answered, used, or is over."""
+
+    reservation_id: int
+    station_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRequestChanged:
+    """It is known, or known better, what came of a remote start, stop or reset."""
+
+    request_id: int
+    station_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityChanged:
+    """What an operator wants a station's availability to be, or whether it is so, changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class TokenChanged:
     token_id: int
 

@@ -36,7 +36,7 @@ def outcome(command: Command, answer: dict[str, Any] | None) -> None:
 
 def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Say a request of a service (`reserve`) in a version's words: its action and payload; raise `UnknownAction`."""
-    writer = CONTENTS[version or DEFAULT_VERSION].requests.get(request)
+    writer = CONTENTS[version or DEFAULT_VERSION].writers.get(request)
     if writer is None:
         raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no words for {request!r}")
     return writer(**facts)

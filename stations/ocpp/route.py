@@ -29,7 +29,7 @@ Handler = Callable[[Link, Incoming], Payload]
 # What became of a command, in the transaction that stores it. None: no answer that can be read (`command.status` says
 # why: failed, timed out, expired, cancelled). After a time-out an answer may still come (`command.answered_late`).
 OutcomeHandler = Callable[[Command, Payload | None], None]
-# Says a request of a service in the version's words: facts of the domain -> action and payload.
+# Says a request of a service in the version's words where even its name differs: facts -> action and payload.
 RequestWriter = Callable[..., tuple[str, Payload]]
 
 
@@ -86,4 +86,4 @@ class Contents:
     outbound: Mapping[str, OutcomeHandler | None]
     not_offered: Mapping[str, str]
     requests: Mapping[str, Callable[..., Payload]] = field(default_factory=dict)  # domain words -> payload
-    requests: Mapping[str, RequestWriter] = field(default_factory=dict)
+    writers: Mapping[str, RequestWriter] = field(default_factory=dict)

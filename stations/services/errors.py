@@ -42,5 +42,9 @@ class SecretKey(StationsError):
     """The configuration key holds a secret: its value is kept nowhere, so nothing can be wished for it."""
 
 
+class InvalidReservation(InvalidPayload):
+    """The reservation cannot be: it ends in the past, or names what the station does not have."""
+
+
 class NotOpen(StationsError):
-    """The command or session has already ended."""
+    """The command, session or reservation has already ended."""
