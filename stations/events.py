@@ -120,6 +120,20 @@ class TokenChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownTokenShown:
+    """Somebody showed a token that nobody knows, or an operator looked after such a row."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalListChanged:
+    """What a station's local authorization list has or shall have is another thing now."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class FramesStored:
     """Journal rows of these stations were committed; one event for a whole batch."""
 
@@ -142,3 +156,22 @@ class OnboardingChanged:
     """An unknown station knocked, or a handshake was refused."""
 
     identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesChanged:
+    """A station's certificates changed: asked for, issued, accepted, installed, deleted, revoked, expired."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """Firmware updates, logs or files of a station changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareLibraryChanged:
+    """Images, trusted signers or campaigns changed."""

@@ -48,3 +48,46 @@ class InvalidReservation(InvalidPayload):
 
 class NotOpen(StationsError):
     """The command, session or reservation has already ended."""
+
+
+class InvalidToken(StationsError):
+    """What was shown cannot be a token: it is too long."""
+
+
+class UnknownLink(StationsError):
+    """There is no such link for files, or it goes the other way."""
+
+
+class LinkGone(StationsError):
+    """The link was used, taken back or has expired; or its file is gone."""
+
+
+class FileTooLarge(StationsError):
+    """The file is larger than a file may be."""
+
+
+class NoSpace(StationsError):
+    """The disk or the quota of all files is full."""
+
+
+class InvalidFileName(StationsError):
+    """The name leads out of its folder or cannot be shown."""
+
+
+class ForbiddenLocation(InvalidPayload):
+    """A station may not be sent to this address."""
+
+    def __init__(self, message: str, path: str = "location") -> None:
+        super().__init__(path, message)
+
+
+class UntrustedFirmware(StationsError):
+    """Nobody whom we trust vouches for the firmware: a wrong hash, signature or signer."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class UnsuitableFirmware(StationsError):
+    """The image is not one for this station: another vendor or model, not checked, or taken back."""
