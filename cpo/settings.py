@@ -255,7 +255,9 @@ OCPP_PASSWORD_ROTATION_DAYS = env.int(
 OCPP_PASSWORD_ROTATIONS_AT_ONCE = env.int(
     "OCPP_PASSWORD_ROTATIONS_AT_ONCE", default=20
 )  # stations whose password a sweep begins to change
-OCPP_TLS_PORT = env.int("OCPP_TLS_PORT", default=0)  # where we end the TLS of stations ourselves; 0: a proxy does
+OCPP_TLS_PORT = env.int(
+    "OCPP_TLS_PORT", default=0
+)  # where we end the TLS of stations ourselves; 0: a proxy does
 OCPP_TLS_CERTIFICATES = env.list(
     "OCPP_TLS_CERTIFICATES", default=[]
 )  # `chain.pem:key.pem`, one with an RSA and one with an EC key
@@ -304,6 +306,27 @@ OCPP_REMOTE_STOP_S = env.int(
     "OCPP_REMOTE_STOP_S", default=60
 )  # seconds until an accepted remote stop without its StopTransaction counts as failed
 OCPP_RESET_S = env.int("OCPP_RESET_S", default=300)  # seconds an accepted reset may take until the boot
+OCPP_TOKEN_CACHE_S = env.int(
+    "OCPP_TOKEN_CACHE_S", default=0
+)  # seconds a station may keep an accepted token in its cache (expiryDate); 0: until the token's own expiry
+OCPP_TOKEN_BYTE_ORDER = env.bool(
+    "OCPP_TOKEN_BYTE_ORDER", default=False
+)  # also try an unknown card's UID with its bytes turned round: some readers do
+OCPP_STOP_LOST_TOKENS = env.bool(
+    "OCPP_STOP_LOST_TOKENS", default=False
+)  # stop a running session whose token is blocked or expires; else an operator is told
+OCPP_CLEAR_CACHE_OF_BLOCKED = env.bool(
+    "OCPP_CLEAR_CACHE_OF_BLOCKED", default=False
+)  # ClearCache at the stations that saw a token which is blocked now
+OCPP_LOCAL_LIST = env.bool(
+    "OCPP_LOCAL_LIST", default=False
+)  # keep local authorization lists in all stations; sites and stations may differ
+OCPP_LOCAL_LIST_CHECK_S = env.int(
+    "OCPP_LOCAL_LIST_CHECK_S", default=86_400
+)  # seconds between questions for a list's version while nothing happens
+OCPP_LOCAL_LIST_RETRY_S = env.float(
+    "OCPP_LOCAL_LIST_RETRY_S", default=60.0
+)  # seconds after the first failure of an update; doubled with each further one
 JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90
 )  # days; older frame partitions are dropped
@@ -311,9 +334,13 @@ JOURNAL_RETENTION_DAYS = env.int(
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
 AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
 COST_SOURCE = "billing.services.costs.running_cost"
+LOCAL_LIST_PARTIES = "roaming.authorize.listed_parties"  # partners whose tokens stations may keep
+ID_TOKEN_LENGTH = "stations.ocpp.outbound.id_token_length"  # how long a token can be in a version's words
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
-COMMAND_WRITER = "stations.ocpp.outbound.write"  # a request of a service: its action and payload in that version
+COMMAND_WRITER = (
+    "stations.ocpp.outbound.write"  # a request of a service: its action and payload in that version
+)
 COMMAND_WORDS = "stations.ocpp.outbound.request"  # a request in the words of the station's OCPP version
 
 # --- files of stations: firmware, logs -----------------------------------------------------------------------------
@@ -325,7 +352,9 @@ FILES_URL = env.str("FILES_URL", default=PUBLIC_URL).rstrip("/")  # how stations
 FILES_LINK_S = env.int("FILES_LINK_S", default=3600)  # seconds a link for one transfer works
 FILES_MAX_BYTES = env.int("FILES_MAX_BYTES", default=200_000_000)  # bytes of one file
 FILES_QUOTA_BYTES = env.int("FILES_QUOTA_BYTES", default=10_000_000_000)  # bytes of all files together
-FILES_PER_STATION = env.int("FILES_PER_STATION", default=50)  # logs kept of one station; older ones are deleted
+FILES_PER_STATION = env.int(
+    "FILES_PER_STATION", default=50
+)  # logs kept of one station; older ones are deleted
 FILES_RETENTION_DAYS = env.int("FILES_RETENTION_DAYS", default=90)  # days a log is kept
 FILES_TRANSFER_S = env.int("FILES_TRANSFER_S", default=3600)  # seconds one transfer may take at most
 FILES_STALL_S = env.int("FILES_STALL_S", default=30)  # seconds over which the slowest rate is measured
@@ -339,6 +368,55 @@ FIRMWARE_ALLOW_UNSIGNED = env.bool(
 FIRMWARE_PATIENCE_S = env.int(
     "FIRMWARE_PATIENCE_S", default=86_400
 )  # seconds without a word until an update counts as halted
+
+# --- certificates (docs/operations.md) -----------------------------------------------------------------------------
+
+CERTIFICATE_AUTHORITY = env.str(
+    "CERTIFICATE_AUTHORITY", default="stations.services.local_ca.LocalAuthority"
+)  # who signs stations' certificates: also local_ca.FileAuthority, external_ca.ExternalAuthority
+CERTIFICATE_AUTHORITY_FOLDER = env.str("CERTIFICATE_AUTHORITY_FOLDER", default="")  # of FileAuthority's keys
+CERTIFICATE_AUTHORITY_PASSWORD = env.str("CERTIFICATE_AUTHORITY_PASSWORD", default="")  # of those keys
+CERTIFICATE_AUTHORITY_URL = env.str("CERTIFICATE_AUTHORITY_URL", default="")  # of ExternalAuthority
+CERTIFICATE_AUTHORITY_STYLE = env.str(
+    "CERTIFICATE_AUTHORITY_STYLE", default="est"
+)  # how it is asked: est, json
+CERTIFICATE_AUTHORITY_TOKEN = env.str(
+    "CERTIFICATE_AUTHORITY_TOKEN", default=""
+)  # what it knows us by: `user:password` or a bearer token
+CERTIFICATE_AUTHORITY_TIMEOUT_S = env.int(
+    "CERTIFICATE_AUTHORITY_TIMEOUT_S", default=20
+)  # seconds of one request
+CERTIFICATE_ROOT_DAYS = env.int("CERTIFICATE_ROOT_DAYS", default=7300)  # days our root is valid
+CERTIFICATE_ISSUING_DAYS = env.int(
+    "CERTIFICATE_ISSUING_DAYS", default=3650
+)  # days what signs for it is valid
+CERTIFICATE_STATION_DAYS = env.int(
+    "CERTIFICATE_STATION_DAYS", default=365
+)  # days a station's certificate is valid
+CERTIFICATE_V2G_DAYS = env.int(
+    "CERTIFICATE_V2G_DAYS", default=90
+)  # days; vehicles expect short ones (ISO 15118-2)
+CERTIFICATE_RENEW_DAYS = env.int(
+    "CERTIFICATE_RENEW_DAYS", default=30
+)  # days before expiry that a station is asked for a new request; 0: never
+CERTIFICATE_REQUESTS_PER_HOUR = env.int(
+    "CERTIFICATE_REQUESTS_PER_HOUR", default=6
+)  # requests of one station; more are refused
+CERTIFICATE_ORGANIZATIONS = env.list(
+    "CERTIFICATE_ORGANIZATIONS", default=[]
+)  # organisations (O) beside the operator's own whose stations we believe
+CERTIFICATE_OCSP_URL = env.str(
+    "CERTIFICATE_OCSP_URL", default=f"{PUBLIC_URL}/pki/ocsp"
+)  # written into what our authority signs
+CERTIFICATE_STATUS = env.str(
+    "CERTIFICATE_STATUS", default="stations.services.certificate_status.Responders"
+)  # who answers for the status of certificates (OCSP)
+CERTIFICATE_STATUS_HOSTS = env.list(
+    "CERTIFICATE_STATUS_HOSTS", default=[]
+)  # hosts of OCSP responders that stations may have us ask; none: all public ones
+CONTRACT_CERTIFICATE_POOL = env.str(
+    "CONTRACT_CERTIFICATE_POOL", default=""
+)  # class that fetches contract certificates for vehicles; none: they are told that it failed
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 
