@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from cpo.lib.exact import ExactEncoder
 from stations.models.locations import ChargingStation, new_uid
 
 
@@ -25,11 +26,11 @@ class Command(models.Model):
     uid = models.CharField(max_length=36, unique=True, default=new_uid)  # also the OCPP message id
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="commands")
     action = models.CharField(max_length=64)
-    payload = models.JSONField(default=dict)
+    payload = models.JSONField(default=dict, encoder=ExactEncoder)
     priority = models.SmallIntegerField(default=0)  # higher goes first; what nobody asked for is below zero
     subject = models.CharField(max_length=64, blank=True)  # the row it is about, such as `reservation:12`
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    result = models.JSONField(null=True, blank=True)
+    result = models.JSONField(null=True, blank=True, encoder=ExactEncoder)
     error_code = models.CharField(max_length=64, blank=True)
     error_description = models.CharField(max_length=255, blank=True)
     answered_late = models.BooleanField(default=False)

@@ -1,12 +1,13 @@
 """Commands as rows: queue, claim, answer, expiry (docs/adr/0002)."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from cpo.lib import clock
-from stations.models import ChargingStation, Command
+from stations.models import ChargingStation, Command, ReviewItem
 from stations.services import commands
 from stations.services.errors import InvalidPayload, NotOpen, StationOffline, UnknownAction
 from tests import factories
@@ -145,3 +146,78 @@ def test_a_secret_is_forgotten_once_its_command_is_over(station: ChargingStation
 
     command.refresh_from_db()
     assert command.payload == {"key": "AuthorizationKey", "value": "••••"}
+
+
+def test_what_somebody_asked_for_passes_what_nobody_asked_for(station: ChargingStation) -> None:
+    queued(station, priority=commands.AUTOMATIC)
+    wanted = queued(station)
+
+    claimed = commands.claim(station.pk, epoch=3)
+
+    assert claimed is not None
+    assert claimed.pk == wanted.pk
+
+
+def test_fractions_are_kept_as_the_numbers_that_they_are(station: ChargingStation) -> None:
+    command = queued(station)
+    commands.claim(station.pk, epoch=3)
+    commands.answered(command.uid, station_id=station.pk, result={"limit": Decimal("8.1"), "n": 3})
+
+    command.refresh_from_db()
+
+    assert command.result == {"limit": 8.1, "n": 3}
+
+
+def test_an_outcome_is_kept_when_nobody_can_act_upon_it(station: ChargingStation, settings: Any) -> None:
+    settings.COMMAND_OUTCOME = "tests.stations.services.test_commands.clumsy"
+    commands._listener.cache_clear()
+    command = queued(station)
+    commands.claim(station.pk, epoch=3)
+
+    commands.answered(command.uid, station_id=station.pk, result={"status": "Accepted"})
+    commands._listener.cache_clear()
+
+    command.refresh_from_db()
+    assert command.status == Command.Status.ANSWERED
+    assert ReviewItem.objects.get().kind == "command_outcome"
+
+
+def clumsy(command: Command, answer: Any) -> None:
+    """Fail, as a handler with a fault would."""
+    Command.objects.create(
+        station=command.station, action="Half", created_at=clock.now(), expires_at=clock.now()
+    )
+    raise ValueError("half done")
+
+
+@pytest.mark.parametrize("way", ["cancelled", "expired", "timed_out", "failed"])
+def test_whoever_sent_it_hears_that_there_is_no_answer(
+    station: ChargingStation, settings: Any, way: str
+) -> None:
+    heard.clear()
+    settings.COMMAND_OUTCOME = "tests.stations.services.test_commands.listen"
+    commands._listener.cache_clear()
+    command = queued(station, subject="thing:1", ttl_s=-1 if way == "expired" else 60)
+    if way in ("timed_out", "failed"):
+        commands.claim(station.pk, epoch=3)
+
+    ends = {
+        "cancelled": lambda: commands.cancel(command, by="ada"),
+        "expired": commands.expire,
+        "timed_out": lambda: commands.timed_out(command.uid, station_id=station.pk, reason="silence"),
+        "failed": lambda: commands.failed(
+            command.uid, station_id=station.pk, code="NotSupported", description=""
+        ),
+    }
+    ends[way]()
+    commands._listener.cache_clear()
+
+    assert heard == [("thing:1", way, None)]
+
+
+heard: list[Any] = []
+
+
+def listen(command: Command, answer: Any) -> None:
+    """Note what became of a command."""
+    heard.append((command.subject, command.status, answer))
