@@ -12,6 +12,26 @@
     setTimeout(() => { label.textContent = before; }, 1500);
   });
 
+  // Rows of a form: a blank one waits in a template, its place in the list is filled in when it is copied.
+  document.addEventListener("click", (event) => {
+    const add = event.target.closest("[data-add-row]");
+    const drop = event.target.closest("[data-drop-row]");
+    if (drop) drop.closest("[data-row]").remove();
+    if (!add) return;
+    const list = add.closest("[data-rows]");
+    const taken = [...list.querySelectorAll(":scope > [data-row]")].map((row) => Number(row.dataset.row));
+    const index = taken.length ? Math.max(...taken) + 1 : 0;
+    const copy = list.querySelector(":scope > template").content.cloneNode(true);
+    const row = copy.querySelector("[data-row]");
+    for (const element of [row, ...row.querySelectorAll("*")]) {
+      for (const attribute of [...element.attributes]) {
+        if (attribute.value.includes("__row__")) attribute.value = attribute.value.replaceAll("__row__", index);
+      }
+    }
+    add.before(copy);
+    row.querySelector("input, select, textarea").focus();
+  });
+
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-auto]");
     if (form) form.requestSubmit();

@@ -1,0 +1,253 @@
+"""Forms made from JSON schemas: every field of a request has a control, however deep it lies.
+
+A plain value becomes a field named by its path (`chargingProfile.stackLevel`), an object a group, a list of objects
+rows of groups (`chargingSchedulePeriod.0.limit`), a list of words a text area with one per line. A group or row that
+is left empty is not sent; one that is begun must be complete. Two protocols' versions need no code of their own.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.forms.boundfield import BoundField
+from django.utils.translation import gettext_lazy as _
+
+Schema = dict[str, Any]
+Choices = Mapping[str, list[tuple[Any, Any]]]
+
+BLANK = "__row__"  # stands for the index in the row that the browser copies
+MAX_ROWS = 500  # of one list in a form; longer ones are for the API
+LONG_TEXT = 500  # characters from which a text gets several lines
+OMITTED = frozenset({"customData"})  # vendors' own members: the API takes them
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Lines(forms.CharField):
+    """Words, one per line."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise forms.ValidationError(self.error_messages["required"], code="required")
+
+    def run_validators(self, value: Any) -> None:
+        return None
+
+
+class Json(forms.JSONField):
+    """A free object, written as JSON; empty when it is not sent."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
+class Instant(forms.DateTimeField):
+    """A date and time in UTC, sent as RFC 3339 text."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
+        super().__init__(widget=widget, help_text=_("In UTC."), **options)
+
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(found, datetime) else None
+
+
+@dataclass(slots=True)
+class Field:
+    """A control; `bound` is how a template draws it."""
+
+    name: str
+    path: str
+    is_required: bool
+    form: forms.BaseForm
+
+    kind = "field"
+
+    @property
+    def bound(self) -> BoundField:
+        return self.form[self.path]
+
+
+@dataclass(slots=True)
+class Group:
+    """The members of an object."""
+
+    name: str
+    path: str
+    label: Any
+    is_required: bool
+    nodes: "list[Node]" = field(default_factory=list)
+
+    kind = "group"
+
+
+@dataclass(slots=True)
+class Rows:
+    """A list of objects: the rows that are there, and a blank one for the browser to copy."""
+
+    name: str
+    path: str
+    label: Any
+    is_required: bool
+    rows: list[Group]
+    blank: Group | None
+
+    kind = "rows"
+
+
+Node = Field | Group | Rows
+
+
+class SchemaForm(forms.Form):
+    """The form of one schema; `layout` is what a template walks, `payload()` the object that was filled in."""
+
+    schema: Schema = {}
+    choices: Choices = {}
+    label: Callable[[str], Any] = staticmethod(lambda name: words(name))
+
+    def __init__(self, data: Any = None, *args: Any, **options: Any) -> None:
+        super().__init__(data, *args, **options)
+        self._blanks = forms.Form(auto_id=self.auto_id)
+        self.layout: list[Node] = list(self._nodes(self.schema, "", self))
+
+    def payload(self) -> dict[str, Any]:
+        """Return the object without what was left empty."""
+        return self._values(self.layout)
+
+    def clean(self) -> dict[str, Any]:
+        self._check(self.layout)
+        return self.cleaned_data
+
+    def _nodes(self, schema: Schema, prefix: str, form: forms.BaseForm) -> Iterator[Node]:
+        required = set(schema.get("required", ()))
+        for name, raw in schema.get("properties", {}).items():
+            if name in OMITTED:
+                continue
+            spec, path = self._resolved(raw), f"{prefix}{name}"
+            items = self._resolved(spec.get("items", {}))
+            if spec.get("properties"):
+                nodes = list(self._nodes(spec, f"{path}.", form))
+                yield Group(name, path, self.label(name), name in required, nodes)
+            elif spec.get("type") == "array" and items.get("properties"):
+                yield self._rows(name, path, items, form, is_required=name in required)
+            else:
+                # What is missing inside an optional group is judged by `clean`.
+                is_needed = name in required and not prefix
+                form.fields[path] = self._field(name, spec, items, is_required=is_needed)
+                yield Field(name, path, name in required, form)
+
+    def _rows(self, name: str, path: str, items: Schema, form: forms.BaseForm, *, is_required: bool) -> Rows:
+        label = self.label(name)
+        if form is self._blanks:  # no list inside a copied row: it would need an index of its own
+            return Rows(name, path, label, is_required, [], None)
+        indices = self._indices(path) or ([0] if is_required else [])
+        rows = [
+            Group(str(i), f"{path}.{i}", label, False, list(self._nodes(items, f"{path}.{i}.", form)))
+            for i in indices
+        ]
+        copied = list(self._nodes(items, f"{path}.{BLANK}.", self._blanks))
+        return Rows(name, path, label, is_required, rows, Group(BLANK, path, label, False, copied))
+
+    def _indices(self, path: str) -> list[int]:
+        """Return which rows of a list the browser sent, in order."""
+        start = re.compile(re.escape(path) + r"\.(\d{1,6})\.")
+        found = {int(match[1]) for name in self.data for match in [start.match(name)] if match}
+        return sorted(found)[:MAX_ROWS]
+
+    def _resolved(self, spec: Schema) -> Schema:
+        if "$ref" not in spec:
+            return spec
+        target: Schema = self.schema.get("definitions", {}).get(spec["$ref"].rpartition("/")[2], {})
+        return target
+
+    def _field(self, name: str, spec: Schema, items: Schema, *, is_required: bool) -> forms.Field:
+        shared: dict[str, Any] = {"label": self.label(name), "required": is_required}
+        kind = spec.get("type")
+        empty = [] if is_required else [("", _("not sent"))]
+        if name in self.choices:
+            coerce = int if kind == "integer" else str
+            return forms.TypedChoiceField(
+                choices=[*empty, *self.choices[name]], coerce=coerce, empty_value=None, **shared
+            )
+        if "enum" in spec:
+            return forms.ChoiceField(choices=[*empty, *((word, word) for word in spec["enum"])], **shared)
+        if kind in ("integer", "number"):
+            build = forms.IntegerField if kind == "integer" else forms.DecimalField
+            return build(min_value=spec.get("minimum"), max_value=spec.get("maximum"), **shared)
+        if kind == "boolean":
+            return forms.TypedChoiceField(
+                choices=[*empty, ("true", _("yes")), ("false", _("no"))],
+                coerce=lambda text: text == "true",
+                empty_value=None,
+                **shared,
+            )
+        if kind == "array" and items.get("type") == "string" and "enum" in items:
+            return forms.MultipleChoiceField(choices=[(word, word) for word in items["enum"]], **shared)
+        if kind == "array" and items.get("type") == "string":
+            return Lines(help_text=_("One per line; none means all."), widget=_area(3), **shared)
+        if kind == "string":
+            return self._text(name, spec, shared)
+        return Json(help_text=_("JSON, as in the OCPP specification."), widget=_area(4), **shared)
+
+    def _text(self, name: str, spec: Schema, shared: dict[str, Any]) -> forms.Field:
+        if spec.get("format") == "date-time":
+            return Instant(**shared)
+        longest = spec.get("maxLength")
+        widget: forms.Widget = _area(6) if (longest or 0) > LONG_TEXT else forms.TextInput()
+        if spec.get("format") == "uri":
+            widget = forms.TextInput(attrs={"inputmode": "url", "placeholder": "https://"})
+        return forms.CharField(max_length=longest, strip=name != "value", widget=widget, **shared)
+
+    def _values(self, nodes: list[Node]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for node in nodes:
+            value: Any
+            if isinstance(node, Field):
+                value = self.cleaned_data.get(node.path)
+            elif isinstance(node, Group):
+                value = self._values(node.nodes)
+            else:
+                value = [row for row in (self._values(group.nodes) for group in node.rows) if row]
+            if value not in (None, "", [], {}):
+                found[node.name] = value
+        return found
+
+    def _check(self, nodes: list[Node]) -> None:
+        """Ask for what is missing in every group that was begun or that must be there."""
+        for node in nodes:
+            if isinstance(node, Field):
+                if node.is_required and self.cleaned_data.get(node.path) in (None, "", []):
+                    self._missing(node.path)
+            elif isinstance(node, Group):
+                if node.is_required or self._values(node.nodes):
+                    self._check(node.nodes)
+            else:
+                begun = [group for group in node.rows if self._values(group.nodes)]
+                for group in begun:
+                    self._check(group.nodes)
+                if node.is_required and not begun and node.rows:
+                    self._check(node.rows[0].nodes)
+
+    def _missing(self, path: str) -> None:
+        if path not in self.errors:
+            self.add_error(path, forms.ValidationError(_("This field is required."), code="required"))
+
+
+def words(name: str) -> str:
+    """Write a member's name as words: `chargingRateUnit` is Charging rate unit."""
+    text = _WORDS.sub(" ", name)
+    return (text[:1].upper() + text[1:].lower()) if text else text
+
+
+def _area(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
