@@ -14,12 +14,13 @@ from typing import Any, cast
 import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from cpo import tls
+from cpo.websocket import SocketProtocol
 
 log = structlog.get_logger(__name__)
 
+APPLICATION = "cpo.asgi:application"
 MAX_HEADER_BYTES = 32_768  # of one request's line and headers
 HEADERS_WITHIN_S = 15.0  # seconds a request may take to say what it wants
 TLS_HANDSHAKE_S = 15.0  # seconds
@@ -74,8 +75,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's, telling the application what TLS knows of the peer (`scope["extensions"]["tls"]`)."""
+class WebSocketProtocol(SocketProtocol):
+    """Ours, telling the application what TLS knows of the peer (`scope["extensions"]["tls"]`)."""
 
     async def run_asgi(self) -> None:
         ssl_object = self.transport.get_extra_info("ssl_object")
@@ -157,7 +158,9 @@ def only_chargers(application: Any) -> Any:
     return wrapped
 
 
-def configuration(application: Any, host: str, port: int, *, stop_s: int = 25) -> uvicorn.Config:
+def configuration(
+    application: Any, host: str, port: int, *, stop_s: int = 25, deflate: bool = True
+) -> uvicorn.Config:
     """Give uvicorn's settings. Proxies are believed by TRUSTED_PROXIES alone: it leaves the peer's address as it is."""
     return uvicorn.Config(
         application,
@@ -167,41 +170,58 @@ def configuration(application: Any, host: str, port: int, *, stop_s: int = 25) -
         ws=WebSocketProtocol,
         ws_max_size=1_048_576,
         ws_max_queue=32,
+        ws_per_message_deflate=deflate,  # RFC 7692, which OCPP-J demands of us
         ws_ping_interval=60,
         ws_ping_timeout=60,
         timeout_graceful_shutdown=stop_s,
         server_header=False,
         proxy_headers=False,
+        backlog=4096,  # a fleet that reconnects at once
         log_config=None,
     )
 
 
 def main(argv: list[str]) -> int:
     """Serve until a signal; 3 with a sentence when the certificates cannot be served."""
+    options = _parser().parse_args(argv)
+    config = configuration(
+        options.application, options.host, options.port, stop_s=options.stop_s, deflate=not options.no_deflate
+    )
+    try:
+        tls_port, certificates = _tls() if options.application == APPLICATION else (0, None)
+    except tls.Unusable as error:
+        print(f"opencpo: {error}", file=sys.stderr)
+        return 3
+    Server(config, tls_port=tls_port, certificates=certificates).run()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cpo.serve", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--stop-s", type=int, default=25, help="seconds that requests have to end at a stop")
-    options = parser.parse_args(argv)
+    parser.add_argument("--application", default=APPLICATION, help="another one, to be measured beside ours")
+    parser.add_argument(
+        "--no-deflate", action="store_true", help="compress no messages, to measure without it"
+    )
+    return parser
 
+
+def _tls() -> tuple[int, tls.Certificates | None]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cpo.settings")
     from django.conf import settings
 
-    config = configuration("cpo.asgi:application", options.host, options.port, stop_s=options.stop_s)
-    certificates = None
-    if settings.OCPP_TLS_PORT:
-        try:
-            certificates = tls.Certificates(tls.pairs_of(settings.OCPP_TLS_CERTIFICATES))
-        except tls.Unusable as error:
-            print(f"opencpo: {error}", file=sys.stderr)
-            return 3
-    Server(config, tls_port=settings.OCPP_TLS_PORT, certificates=certificates).run()
-    return 0
+    if not settings.OCPP_TLS_PORT:
+        return 0, None
+    return settings.OCPP_TLS_PORT, tls.Certificates(tls.pairs_of(settings.OCPP_TLS_CERTIFICATES))
 
 
 def _refuse(transport: asyncio.Transport, status: HTTPStatus) -> None:
     body = status.phrase.encode()
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}"
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}"
+    )
     transport.write(f"{head}\r\nconnection: close\r\n\r\n".encode() + body)
     transport.close()
 
