@@ -66,8 +66,8 @@ class ProfileTemplate(models.Model):
 class InstalledProfile(models.Model):
     """One charging profile of one station: what is wished for, what was sent, what is known to lie there.
 
-    `wish` is the profile as it was asked for, `profile` as it fits this station (both ChargingProfileType of OCPP
-    2.1); `adaptations` says in words what differs. `evse_number` 0 is the whole station. While `is_wanted`, it is
+    `wish` is the profile as it was asked for, `profile` as it was fitted to this station and sent, `on_station` as it
+    lies there (all ChargingProfileType of OCPP 2.1); `adaptations` says in words what was fitted. `evse_number` 0 is the whole station. While `is_wanted`, it is
     sent again after a boot and after an answer that never came.
     """
 
@@ -100,6 +100,7 @@ class InstalledProfile(models.Model):
     stack_level = models.PositiveSmallIntegerField(default=0)
     wish = models.JSONField(encoder=DjangoJSONEncoder)
     profile = models.JSONField(encoder=DjangoJSONEncoder)
+    on_station = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)  # what was accepted last
     adaptations = models.JSONField(default=list, blank=True)
     valid_to = models.DateTimeField(null=True, blank=True)
     utc_offset_s = models.IntegerField(null=True, blank=True)  # of the site's clock, laid into `profile`
@@ -107,8 +108,7 @@ class InstalledProfile(models.Model):
     is_wanted = models.BooleanField(default=True)
     may_fall_back = models.BooleanField(default=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.WANTED)
-    stage = models.PositiveSmallIntegerField(default=0)  # rung of the ladder of fall-backs
-    answers = models.JSONField(default=list, blank=True)  # what the station said to each rung
+    answers = models.JSONField(default=list, blank=True)  # what the station said to each rung of the ladder
     detail = models.CharField(max_length=255, blank=True)  # last error or reason
     command = models.CharField(max_length=36, blank=True)  # uid of the last command about it
     tries = models.PositiveSmallIntegerField(default=0)  # without an answer

@@ -91,3 +91,7 @@ class UntrustedFirmware(StationsError):
 
 class UnsuitableFirmware(StationsError):
     """The image is not one for this station: another vendor or model, not checked, or taken back."""
+
+
+class UnsuitedProfile(InvalidPayload):
+    """The charging profile breaks a rule of the specification, or is more than the station says it can hold."""
