@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from cpo.lib import clock, events, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
-from stations.services import review, wake
+from stations.services import guarded_commands, review, wake
 from stations.services.errors import NotOpen, StationOffline
 from stations.services.guarded_keys import without_secrets
 
@@ -63,6 +63,7 @@ def queue(
     OCPP_COMMAND_TTL_S, or OCPP_QUEUED_COMMAND_TTL_S when it may wait for the station).
     """
     _checker()(station.ocpp_version, action, payload)
+    guarded_commands.check(station, action, payload)
     if not station.is_online and not queue_offline:
         raise StationOffline(f"{station.identity} is not connected")
     if ttl_s is None:

@@ -229,7 +229,7 @@ def transport() -> str:
 
 
 def sweep() -> int:
-    """Delete outdated logs, what exceeds a station's share, ended links and what dead processes left; return how many."""
+    """Delete outdated logs, those beyond a share, ended links and what dead processes left; return how many."""
     now = clock.now()
     logs = StoredFile.objects.filter(kind=Kind.LOG)
     doomed = list(logs.filter(stored_at__lt=now - timedelta(days=settings.FILES_RETENTION_DAYS))[:1000])
