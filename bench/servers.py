@@ -1,4 +1,4 @@
-"""The three servers under the same load: floor, textbook and product, each one uvicorn process."""
+"""The three servers under the same load: floor, textbook and product, each one process of our server."""
 
 import os
 import signal
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import databases
-from cpo.run import SERVER
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60
-UVICORN = ["-m", "uvicorn", *SERVER[2:], "--loop", "uvloop", "--backlog", "4096", "--log-level", "warning"]
+SERVE = ["-m", "cpo.serve"]
 PASSWORD = "bench-secret-0123456789"
 
 
@@ -111,7 +110,7 @@ def prepare(kind: Kind) -> None:
 def serving(kind: Kind, log: Path, *, deflate: bool = True) -> Iterator[Server]:
     """Serve it with one process until the block ends. Raises Unavailable if it does not come up."""
     port = free_port()
-    process = start(kind, log, port, *([] if deflate else ["--ws-per-message-deflate", "false"]))
+    process = start(kind, log, port, *([] if deflate else ["--no-deflate"]))
     try:
         wait_ready(process, port, log)
         yield Server(kind, process.pid, port, environment(kind).get("DATABASE_URL", ""))
@@ -120,10 +119,11 @@ def serving(kind: Kind, log: Path, *, deflate: bool = True) -> Iterator[Server]:
 
 
 def start(kind: Kind, log: Path, port: int, *options: str) -> "subprocess.Popen[bytes]":
-    """Start one uvicorn process of that kind on a port, not yet ready."""
+    """Start one server process of that kind on a port, not yet ready."""
     command = [
         sys.executable,
-        *UVICORN,
+        *SERVE,
+        "--application",
         kind.application,
         "--host",
         "127.0.0.1",

@@ -1,7 +1,7 @@
 """`make run`: the whole product on one machine, under one process manager.
 
-Web and chargers (uvicorn), Celery worker and beat, and with `--demo` simulated chargers and a roaming partner. Data,
-logs, secrets and locks lie under `--var`. What an earlier, killed run left of that folder is ended first.
+Web and chargers (`cpo.serve`), Celery worker and beat, and with `--demo` simulated chargers and a roaming partner.
+Data, logs, secrets and locks lie under `--var`. What an earlier, killed run left of that folder is ended first.
 """
 
 import argparse
@@ -28,12 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MARK = "OPENCPO_RUN"  # environment variable that tells which folder's run a process belongs to
 FIRST_ANSWER_S = 90
 STOP_ORDER = ("chargers", "web", "worker", "beat", "partner")
-# Proxies are believed by TRUSTED_PROXIES alone, so uvicorn leaves the peer's address as it is.
-SERVER = [
-    *["uvicorn", "cpo.asgi:application", "--ws", "websockets-sansio", "--ws-max-size", "1048576"],
-    *["--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60"],
-    *["--timeout-graceful-shutdown", "25", "--no-server-header", "--no-proxy-headers"],
-]
+SERVER = ["cpo.serve"]
 WORKER = [
     "celery",
     "--quiet",

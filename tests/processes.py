@@ -26,9 +26,7 @@ WORKER = [
     "--without-gossip",
     "--without-mingle",
 ]
-SERVER = ["-m", "uvicorn", "cpo.asgi:application", "--ws", "websockets-sansio", "--ws-max-size", "1048576",
-          "--ws-max-queue", "32", "--ws-ping-interval", "60", "--ws-ping-timeout", "60",
-          "--timeout-graceful-shutdown", "5", "--no-server-header", "--no-proxy-headers"]  # fmt: skip
+SERVER = ["-m", "cpo.serve", "--stop-s", "5"]
 
 
 class Process:
@@ -88,7 +86,7 @@ class Process:
 
 
 class Server(Process):
-    """uvicorn on a free port of loopback: `http` and `ws` are its base URLs."""
+    """The product's server on a free port of loopback: `http` and `ws` are its base URLs."""
 
     def __init__(self, env: dict[str, str], port: int | None = None) -> None:
         self.port = port or free_port()

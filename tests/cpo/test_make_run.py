@@ -99,7 +99,7 @@ def processes_of_run(var: Path) -> list[psutil.Process]:
 
 @pytest.mark.timeout(180)
 def test_whatever_is_killed_comes_back(run: Run) -> None:
-    for word in ("uvicorn", "worker", "beat"):
+    for word in ("cpo.serve", "worker", "beat"):
         killed = run.child(word)
         killed.kill()
         wait_until(lambda word=word, killed=killed: word in str([c.cmdline() for c in others(run, killed)]))
