@@ -280,8 +280,35 @@ OCPP_STORE_TIMEOUT_S = env.float(
     "OCPP_STORE_TIMEOUT_S", default=15.0
 )  # seconds a message waits for the database
 OCPP_SETTLE_S = env.float(
-    "OCPP_SETTLE_S", default=3.0
-)  # seconds a silent new socket is left alone before commands
+    "OCPP_SETTLE_S", default=5.0
+)  # seconds after its BootNotification in which a station is sent nothing: some boot for ever else
+OCPP_BOOT_WAIT_S = env.float(
+    "OCPP_BOOT_WAIT_S", default=10.0
+)  # seconds after which a station that sent no BootNotification is asked for one, and spoken to
+OCPP_AUTOMATIC_PER_MINUTE = env.int(
+    "OCPP_AUTOMATIC_PER_MINUTE", default=120
+)  # commands that nobody asked for, to one station
+OCPP_REDIAL_AFTER_TIMEOUTS = env.int(
+    "OCPP_REDIAL_AFTER_TIMEOUTS", default=3
+)  # unanswered commands in a row, from a station that does send, after which it must dial again; 0: never
+OCPP_PING_INTERVAL_S = env.float("OCPP_PING_INTERVAL_S", default=60.0)  # seconds; 0: no pings
+OCPP_TAKEOVER_PING_S = env.float(
+    "OCPP_TAKEOVER_PING_S", default=5.0
+)  # seconds the older of two connections has to prove that it lives
+OCPP_TAKEOVERS_IN_5_MIN = env.int(
+    "OCPP_TAKEOVERS_IN_5_MIN", default=3
+)  # of one station, after which only a dead connection is replaced
+OCPP_MESSAGES_PER_S = env.float("OCPP_MESSAGES_PER_S", default=20.0)  # of one station, in the long run
+OCPP_MESSAGES_BURST = env.int("OCPP_MESSAGES_BURST", default=200)  # messages at once, after a quiet time
+OCPP_FLOOD_S = env.float(
+    "OCPP_FLOOD_S", default=4.0
+)  # seconds of too many messages, none awaiting its answer, after which the socket is closed
+OCPP_HANDSHAKES_AT_ONCE = env.int(
+    "OCPP_HANDSHAKES_AT_ONCE", default=1000
+)  # waiting in one process; more are told to come later (503)
+OCPP_CAREFUL_BACKLOG = env.int(
+    "OCPP_CAREFUL_BACKLOG", default=500
+)  # messages waiting for a thread of the careful lane, beyond which boots are told to come later (Pending)
 OCPP_CLOSE_GRACE_S = env.int(
     "OCPP_CLOSE_GRACE_S", default=60
 )  # seconds the end of a connection waits for the database
@@ -294,7 +321,7 @@ OCPP_SILENCE_FACTOR = env.float(
     "OCPP_SILENCE_FACTOR", default=2.5
 )  # heartbeat intervals without a frame: silent
 OCPP_READ_CONFIGURATION_AFTER_BOOT = env.bool(
-    "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=False
+    "OCPP_READ_CONFIGURATION_AFTER_BOOT", default=True
 )  # GetConfiguration of a station never read, with new firmware, or rebooted to apply a change
 OCPP_QUIRK_PROFILES = env.list(
     "OCPP_QUIRK_PROFILES", default=[]

@@ -18,7 +18,7 @@ from stations.models import ChargingSession, ChargingStation, IdToken
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to *may this token charge?* `status` is an OCPP 1.6 AuthorizationStatus."""
+    """The answer to *may this token charge?* `status` is an OCPP 2.1 AuthorizationStatusEnumType."""
 
     status: str
     token: IdToken | None = None
@@ -27,6 +27,7 @@ class Decision:
     auth_method: str = "WHITELIST"  # OCPI AuthMethod
     authorization_reference: str = ""
     party: str = ""  # 'NL*ABC' when a roaming partner's driver charges
+    flags: tuple[str, ...] = ()  # how tolerantly the token was matched (stations.token_matching)
 
 
 @dataclass(frozen=True, slots=True)

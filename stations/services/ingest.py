@@ -176,7 +176,7 @@ where st.id = u.id and (st.last_seen_at is null or st.last_seen_at < u.at)
 """
 
 # The token decides as `authorization.local_token` would: the newest accepted one with this uid, not expired. A start
-# whose token is anything else, or which was stored before, gives no row: the careful lane looks at it.
+# whose token is anything else or a restricted one, or which was stored before, gives no row: the careful lane looks.
 STARTS = """
 with u as (
     select * from unnest(%b::text[], %b::int8[], %b::int8[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[],
@@ -186,11 +186,12 @@ with u as (
 ), token as (
     select u.uid, t.id, t.expires_at, t.group_id
     from u cross join lateral (
-        select id, expires_at, group_id from stations_idtoken
+        select id, expires_at, group_id, is_restricted from stations_idtoken
         where upper(stations_idtoken.uid) = upper(u.id_token) and country_code = '' and status = 'Accepted'
             and (expires_at is null or expires_at > u.at)
         order by id desc limit 1
     ) t
+    where not t.is_restricted
 ), made as (
     insert into stations_chargingsession
         (uid, station_id, evse_id, connector_number, transaction_id, start_key, id_token, token_id, party,
@@ -215,13 +216,14 @@ from unnest(%b::int8[], %b::text[], %b::timestamptz[], %b::text[], %b::text[], %
             %b::numeric[], %b::timestamptz[])
      as u(station_id, transaction_id, ended_at, reason, id_token, meter_stop_wh, register_wh, energy_wh, at)
 left join lateral (
-    select status, expires_at, group_id from stations_idtoken t
+    select status, expires_at, group_id, is_restricted from stations_idtoken t
     where upper(t.uid) = upper(u.id_token) and t.country_code = ''
     order by (t.status = 'Accepted') desc, id desc limit 1
 ) token on u.id_token <> ''
 where s.station_id = u.station_id and s.transaction_id = u.transaction_id and s.status = 'active'
     and s.flags = '[]' and s.started_at <= u.ended_at
-returning s.station_id, s.transaction_id, s.id, coalesce(token.status, ''), token.expires_at,
+returning s.station_id, s.transaction_id, s.id,
+    case when token.is_restricted then '' else coalesce(token.status, '') end, token.expires_at,
     coalesce(token.group_id, '')
 """
 

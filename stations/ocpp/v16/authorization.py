@@ -7,7 +7,8 @@ from stations.services import authorization
 
 
 def authorize(link: Link, incoming: Incoming) -> Payload:
-    """Say whether the token may charge here."""
-    decision = authorization.authorize(incoming.payload["idTag"], station=link.station)
+    """Say whether the token may charge here, for how long that may be kept, and to which group it belongs."""
+    decision = authorization.authorize(values.id_tag(incoming.payload["idTag"]), station=link.station)
+    incoming.flags += decision.flags
 
     return {"idTagInfo": values.id_tag_info(decision)}

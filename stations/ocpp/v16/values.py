@@ -5,11 +5,18 @@ from typing import Any
 
 from stations.models import ConnectorStatus
 from stations.ports import Decision
+from stations.services import authorization
 
 STATUSES = frozenset(status.value for status in ConnectorStatus)
 
-# What a token's decision is called in 1.6 (section 7.2 AuthorizationStatus)
-AUTHORIZATION = frozenset({"Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx"})
+# What a token's decision is called in 1.6 (section 7.2 AuthorizationStatus); what it has no word for is blocked there
+AUTHORIZATION = {word: word for word in ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")} | {
+    "NoCredit": "Blocked",
+    "NotAllowedTypeEVSE": "Blocked",
+    "NotAtThisLocation": "Blocked",
+    "NotAtThisTime": "Blocked",
+    "Unknown": "Invalid",
+}
 
 MAX_ID_TAG = 20  # characters: CiString20Type; a longer group id cannot be told to a 1.6 station
 
@@ -19,11 +26,17 @@ def time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def id_tag(value: Any) -> str:
+    """Read an idTag as it was presented; a NUL, which no text in the database can hold, becomes visible."""
+    return str(value or "").replace("\0", "\ufffd")
+
+
 def id_tag_info(decision: Decision) -> dict[str, Any]:
     """Write a decision as IdTagInfo (section 7.27)."""
-    info: dict[str, Any] = {"status": decision.status if decision.status in AUTHORIZATION else "Invalid"}
-    if decision.expires_at is not None:
-        info["expiryDate"] = time(decision.expires_at)
+    info: dict[str, Any] = {"status": AUTHORIZATION.get(decision.status, "Invalid")}
+    expires_at = authorization.told_until(decision.status, decision.expires_at)
+    if expires_at is not None:
+        info["expiryDate"] = time(expires_at)
     if decision.group_id and len(decision.group_id) <= MAX_ID_TAG:
         info["parentIdTag"] = decision.group_id
     return info
