@@ -1,5 +1,6 @@
 """Rows of the charging network, one module per subject."""
 
+from stations.models.aliases import StationAlias
 from stations.models.certificates import (
     AuthorityCertificate,
     InstalledCertificate,
@@ -31,6 +32,7 @@ from stations.models.quirks import StationQuirk
 from stations.models.remote import AvailabilityWish, RemoteRequest
 from stations.models.reservations import Reservation
 from stations.models.review import ReviewItem
+from stations.models.security_profiles import PasswordChange, SecurityProfileChange
 from stations.models.sessions import ChargingSession
 from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
@@ -68,6 +70,7 @@ __all__ = [
     "MeterSample",
     "OnboardingStation",
     "Operator",
+    "PasswordChange",
     "ProfileTemplate",
     "ReadingKind",
     "RemoteRequest",
@@ -77,9 +80,11 @@ __all__ = [
     "RootCertificate",
     "RootUse",
     "SecurityEvent",
+    "SecurityProfileChange",
     "SessionCorrection",
     "SignedReading",
     "SigningUse",
+    "StationAlias",
     "StationCertificate",
     "StationQuirk",
     "StatusChange",

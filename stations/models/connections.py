@@ -20,6 +20,14 @@ class ConnectionEvent(models.Model):
     offered_subprotocols = models.CharField(max_length=255, blank=True)
     user_agent = models.CharField(max_length=255, blank=True)
     is_tls = models.BooleanField(default=False)
+    security_profile = models.PositiveSmallIntegerField(null=True, blank=True)  # with which it came in
+    tls_version = models.CharField(
+        max_length=16, blank=True
+    )  # empty behind a proxy, which keeps it to itself
+    tls_cipher = models.CharField(max_length=64, blank=True)
+    certificate = models.CharField(
+        max_length=64, blank=True
+    )  # SHA-256 of the client certificate's DER, in hex
     frames_in = models.PositiveBigIntegerField(default=0)
     frames_out = models.PositiveBigIntegerField(default=0)
 

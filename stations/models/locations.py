@@ -7,6 +7,7 @@ holds EVSEs, an EVSE holds connectors. OCPP 1.6 knows only connectors: each one 
 import uuid
 
 from django.db import models
+from django.db.models.functions import Upper
 
 
 def new_uid() -> str:
@@ -107,6 +108,11 @@ class ChargingStation(models.Model):
     )
     secret_salt = models.BinaryField(max_length=16, default=b"")
     secret_hash = models.BinaryField(max_length=32, default=b"")  # HMAC-SHA256(salt, password)
+    secret_changed_at = models.DateTimeField(null=True, blank=True)
+    # While a change is under way either is accepted, the old and the new.
+    next_security_profile = models.PositiveSmallIntegerField(null=True, blank=True)
+    next_secret_salt = models.BinaryField(max_length=16, default=b"")
+    next_secret_hash = models.BinaryField(max_length=32, default=b"")
     registration = models.CharField(max_length=8, choices=Registration.choices, default=Registration.ACCEPTED)
     ocpp_version = models.CharField(max_length=8, blank=True)  # negotiated at the last connect
 
@@ -138,6 +144,7 @@ class ChargingStation(models.Model):
         indexes = [
             models.Index(fields=["owner"], name="station_owner", condition=models.Q(is_online=True)),
             models.Index(fields=["last_seen_at"], name="station_silent", condition=models.Q(is_online=True)),
+            models.Index(Upper("identity"), name="station_identity_upper"),
         ]
 
     def __str__(self) -> str:

@@ -34,8 +34,8 @@ with owned as (
 ), event as (
     insert into stations_connectionevent
         (station_id, epoch, opened_at, remote_address, subprotocol, offered_subprotocols, user_agent, is_tls,
-         closed_by, close_reason, frames_in, frames_out)
-    select id, epoch, %s, %s, %s, %s, %s, %s, '', '', 0, 0 from owned
+         security_profile, tls_version, tls_cipher, certificate, closed_by, close_reason, frames_in, frames_out)
+    select id, epoch, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '', '', 0, 0 from owned
     returning station_id, epoch
 )
 select epoch, case when epoch > 1 then pg_notify(%s, 'epoch:' || station_id || ':' || epoch)::text end from event
@@ -45,14 +45,17 @@ select epoch, case when epoch > 1 then pg_notify(%s, 'epoch:' || station_id || '
 def opened(station_id: int, *, owner: str, version: str, facts: dict[str, Any]) -> int:
     """Make the new connection the owner of its station and return its epoch; the older one is told to close.
 
-    `facts` are ConnectionEvent fields: remote_address, subprotocol, offered_subprotocols, user_agent, is_tls.
+    `facts` are ConnectionEvent fields: remote_address, subprotocol, offered_subprotocols, user_agent, is_tls, and what
+    is known of TLS: security_profile, tls_version, tls_cipher, certificate.
     """
     now = clock.now()
     rows = database.prepared(
         OPEN,
         [
             owner, version, now, now, station_id, now, facts["remote_address"], facts["subprotocol"],
-            facts["offered_subprotocols"], facts["user_agent"], facts["is_tls"], wake.CHANNEL,
+            facts["offered_subprotocols"], facts["user_agent"], facts["is_tls"],
+            facts.get("security_profile"), facts.get("tls_version", ""), facts.get("tls_cipher", ""),
+            facts.get("certificate", ""), wake.CHANNEL,
         ],
     )  # fmt: skip
     epoch: int = rows[0][0]
