@@ -95,3 +95,15 @@ class UnsuitableFirmware(StationsError):
 
 class UnsuitedProfile(InvalidPayload):
     """The charging profile breaks a rule of the specification, or is more than the station says it can hold."""
+
+
+class DoesNotFit(StationsError):
+    """The stop cannot be the end of this session."""
+
+
+class NotEnded(StationsError):
+    """The session still runs: its figures are not final."""
+
+
+class ImplausibleEnergy(StationsError):
+    """An energy that no session can have: negative, or more than any meter counts."""
