@@ -15,6 +15,7 @@ app.autodiscover_tasks(["stations", "billing", "roaming"])
 app.conf.beat_schedule = {
     # name: task, seconds between runs
     "expire commands": {"task": "stations.tasks.expire_commands", "schedule": 5},
+    "follow up what is awaited": {"task": "stations.tasks.follow_up", "schedule": 5},
     "find silent stations": {"task": "stations.tasks.find_silent_stations", "schedule": 30},
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},

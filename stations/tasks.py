@@ -2,13 +2,20 @@
 
 from celery import shared_task
 
-from stations.services import commands, connections, partitions
+from stations.services import availability, commands, connections, partitions, remote_watch, reservation_watch
 
 
 @shared_task
 def expire_commands() -> int:
     """Expire commands that were never sent in time, time out those whose sender died."""
     return commands.expire()
+
+
+@shared_task
+def follow_up(station_ids: list[int] | None = None) -> int:
+    """See what is awaited of these stations, or of all: remote starts and stops, reservations, availability."""
+    found = remote_watch.follow_up(station_ids) + reservation_watch.follow_up(station_ids)
+    return found + availability.follow_up(station_ids)
 
 
 @shared_task

@@ -1,10 +1,16 @@
-"""StatusNotification (OCPP 1.6 section 4.9)."""
+"""StatusNotification and ChangeAvailability (OCPP 1.6 sections 4.9 and 5.2)."""
 
 from stations import readings
+from stations.models import AvailabilityWish, Command, Evse
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
+from stations.services import availability
 from stations.services.ingest import StatusFact
+
+State = AvailabilityWish.State
+ANSWERS = {"Accepted": State.ACCEPTED, "Scheduled": State.SCHEDULED, "Rejected": State.REFUSED}
+WHOLE_STATION = 0
 
 
 def status_notification(link: Link, incoming: Incoming) -> Payload:
@@ -41,6 +47,34 @@ def status_notification(link: Link, incoming: Incoming) -> Payload:
         incoming.facts.statuses.append(fact)
 
     return {}
+
+
+def write_change(*, evse: Evse | None, is_operative: bool) -> tuple[str, Payload]:
+    """Write ChangeAvailability; connector 0 is the whole station."""
+    return "ChangeAvailability", {
+        "connectorId": evse.number if evse else WHOLE_STATION,
+        "type": "Operative" if is_operative else "Inoperative",
+    }
+
+
+def change_availability(command: Command, answer: Payload | None) -> None:
+    """Keep what is wanted and what the station said to it."""
+    number = command.payload["connectorId"]
+    evse = Evse.objects.filter(station=command.station, number=number).first()
+    if number and evse is None:
+        return
+    if command.status == Command.Status.CANCELLED:
+        availability.taken_back(command)
+        return
+    if answer is not None:
+        state = ANSWERS[answer["status"]]
+    else:
+        was_refused = command.status == Command.Status.FAILED and command.error_code
+        state = State.REFUSED if was_refused else State.UNKNOWN
+
+    availability.answered(
+        command, evse=evse, is_operative=command.payload["type"] == "Operative", state=state
+    )
 
 
 def _error(word: str | None) -> str:

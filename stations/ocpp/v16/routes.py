@@ -3,7 +3,7 @@
 The union of the three tables is the set of the version's schemas; `tests/architecture/test_routes.py` holds that.
 """
 
-from stations.ocpp.route import Contents, OutcomeHandler, Plain, careful, fast
+from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v16 import (
     authorization,
     availability,
@@ -12,6 +12,8 @@ from stations.ocpp.v16 import (
     firmware,
     metering,
     provisioning,
+    remote,
+    reservations,
     security,
     transactions,
 )
@@ -43,9 +45,9 @@ INBOUND = {
 
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
 OUTBOUND: dict[str, OutcomeHandler | None] = {
-    "CancelReservation": None,
+    "CancelReservation": reservations.cancel_reservation,
     "CertificateSigned": None,
-    "ChangeAvailability": None,
+    "ChangeAvailability": availability.change_availability,
     "ChangeConfiguration": configuration.change_configuration,
     "ClearCache": None,
     "ClearChargingProfile": None,
@@ -59,10 +61,10 @@ OUTBOUND: dict[str, OutcomeHandler | None] = {
     "GetLocalListVersion": None,
     "GetLog": None,
     "InstallCertificate": None,
-    "RemoteStartTransaction": None,
-    "RemoteStopTransaction": None,
-    "ReserveNow": None,
-    "Reset": None,
+    "RemoteStartTransaction": remote.remote_start_transaction,
+    "RemoteStopTransaction": remote.remote_stop_transaction,
+    "ReserveNow": reservations.reserve_now,
+    "Reset": remote.reset,
     "SendLocalList": None,
     "SetChargingProfile": None,
     "SignedUpdateFirmware": None,
@@ -71,6 +73,15 @@ OUTBOUND: dict[str, OutcomeHandler | None] = {
     "UpdateFirmware": None,
 }
 
+# Requests of services: the domain's words in, the action and its payload out.
+WRITERS: dict[str, RequestWriter] = {
+    "cancel_reservation": reservations.write_cancel,
+    "change_availability": availability.write_change,
+    "reserve": reservations.write_reserve,
+    "start": remote.write_start,
+    "stop": remote.write_stop,
+}
+
 NOT_OFFERED: dict[str, str] = {}
 
-CONTENTS = Contents("1.6", INBOUND, OUTBOUND, NOT_OFFERED)
+CONTENTS = Contents("1.6", INBOUND, OUTBOUND, NOT_OFFERED, writers=WRITERS)

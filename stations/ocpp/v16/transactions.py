@@ -10,7 +10,7 @@ from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
 from stations.ocpp.v16.metering import oddities
 from stations.ports import Decision
-from stations.services import authorization, metering, sessions
+from stations.services import authorization, metering, reservations, sessions
 from stations.services.ingest import Done, StartFact, StopFact
 
 DEFAULT_REASON = "Local"  # section 6.49: an omitted reason means Local
@@ -25,6 +25,8 @@ def prepare_start(link: Link, incoming: Incoming) -> bool:
     id_token = str(payload.get("idTag") or "").strip()
     if flags or incoming.flags or evse_id is None or meter_start_wh is None or not id_token:
         return False
+    if payload.get("reservationId"):
+        return False  # it ends a reservation
     incoming.facts.start = StartFact(
         uid=new_uid(),
         station_id=link.station_id,
@@ -71,6 +73,8 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
         ),
     )
     link.remember(session).is_complete |= is_new
+    if payload.get("reservationId"):
+        reservations.use(session, number=str(payload["reservationId"]))
 
     return {"transactionId": int(session.transaction_id), "idTagInfo": values.id_tag_info(decision)}
 

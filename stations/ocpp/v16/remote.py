@@ -1,0 +1,80 @@
+"""RemoteStartTransaction, RemoteStopTransaction and Reset (OCPP 1.6 sections 5.11, 5.12 and 5.14)."""
+
+from stations.models import ChargingSession, Command, Evse, RemoteRequest
+from stations.ocpp.route import Payload
+from stations.services import remote
+
+Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
+
+
+def write_start(*, evse: Evse | None, id_token: str) -> tuple[str, Payload]:
+    """Write RemoteStartTransaction; without a connector the station chooses one, or says no."""
+    payload: Payload = {"idTag": id_token}
+    if evse is not None:
+        payload["connectorId"] = evse.number
+    return "RemoteStartTransaction", payload
+
+
+def write_stop(*, session: ChargingSession) -> tuple[str, Payload]:
+    """Write RemoteStopTransaction with the number that we gave the session."""
+    return "RemoteStopTransaction", {"transactionId": int(session.transaction_id)}
+
+
+def remote_start_transaction(command: Command, answer: Payload | None) -> None:
+    """Await the session, or say why none will come."""
+    found = _state(command, answer)
+    if found is None:
+        return
+    state, reason = found
+    number = command.payload.get("connectorId")
+
+    remote.answered(
+        command,
+        kind=Kind.START,
+        state=state,
+        reason=reason,
+        evse=Evse.objects.filter(station=command.station, number=number).first() if number else None,
+        id_token=command.payload["idTag"],
+    )
+
+
+def remote_stop_transaction(command: Command, answer: Payload | None) -> None:
+    """Await the session's end."""
+    found = _state(command, answer)
+    if found is None:
+        return
+    state, reason = found
+    transaction_id = str(command.payload["transactionId"])
+    session = ChargingSession.objects.filter(
+        station=command.station, transaction_id=transaction_id
+    ).first()  # fmt: skip
+
+    remote.answered(
+        command,
+        kind=Kind.STOP,
+        state=state,
+        reason=reason,
+        evse=session.evse if session else None,
+        session=session,
+    )
+
+
+def reset(command: Command, answer: Payload | None) -> None:
+    """Await the boot."""
+    found = _state(command, answer)
+    if found is not None:
+        state, reason = found
+        remote.answered(command, kind=Kind.RESET, state=state, reason=reason)
+
+
+def _state(command: Command, answer: Payload | None) -> tuple[str, str] | None:
+    """Read what the station said; None for a command that somebody took back before it was sent."""
+    if answer is not None:
+        return (State.ACCEPTED, "") if answer["status"] == "Accepted" else (State.REFUSED, "")
+    if command.status == Command.Status.CANCELLED:
+        return None
+    if command.status == Command.Status.EXPIRED:
+        return State.FAILED, Reason.NEVER_SENT
+    if command.status == Command.Status.FAILED and command.error_code:
+        return State.REFUSED, Reason.ERROR
+    return State.UNKNOWN, ""
