@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='AuthorityCertificate',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('root', 'Root'), ('stations', 'Issuing: stations'), ('v2g-root', 'Root: V2G'), ('v2g', 'Issuing: V2G')], max_length=8)),
+                ('role', models.CharField(choices=[('root', 'Root'), ('stations', 'Issuing: stations'), ('rsa-root', 'Root: RSA'), ('rsa', 'Issuing: stations with RSA keys'), ('v2g-root', 'Root: V2G'), ('v2g', 'Issuing: V2G')], max_length=8)),
                 ('generation', models.PositiveSmallIntegerField(default=1)),
                 ('certificate', models.TextField()),
                 ('private_key', models.TextField()),

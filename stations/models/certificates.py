@@ -32,6 +32,8 @@ class AuthorityCertificate(models.Model):
     class Role(models.TextChoices):
         ROOT = "root", "Root"
         STATIONS = "stations", "Issuing: stations"
+        RSA_ROOT = "rsa-root", "Root: RSA"
+        RSA = "rsa", "Issuing: stations with RSA keys"
         V2G_ROOT = "v2g-root", "Root: V2G"
         V2G = "v2g", "Issuing: V2G"
 

@@ -45,12 +45,12 @@ def read(text: str) -> SigningRequest:
         organizations = certificates.organizations(csr.subject)
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise BadRequest("cannot be read") from error
-    if not is_signed:
-        raise BadRequest("its signature is wrong")
     if not certificates.is_strong(key):
         raise BadRequest(f"its key is too weak: {certificates.key_label(key)}")
-    if hash_name in _WEAK_HASHES:
+    if hash_name in _WEAK_HASHES:  # cannot even be verified any more
         raise BadRequest(f"signed with {hash_name.upper()}")
+    if not is_signed:
+        raise BadRequest("its signature is wrong")
     if len(common_names) != 1:
         raise BadRequest("it must hold one common name (CN)")
     if len(organizations) > 1:

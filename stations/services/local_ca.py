@@ -1,0 +1,286 @@
+"""Our own certificate authority: a root, an issuing certificate below it, keys encrypted under FIELD_KEYS.
+
+Made at first use and kept in the database, so that all workers sign with the same keys. EC P-256 for stations with EC
+keys and for vehicles, RSA for stations with RSA keys, which may know no other signatures (white paper A00.FR.317).
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+from django.conf import settings
+from django.db import connection, transaction
+
+from cpo.lib import clock, keyring
+from stations.models import AuthorityCertificate, SigningUse
+from stations.pki import certificates, requests
+from stations.services.certificate_authority import (
+    AuthorityRefused,
+    AuthorityUnavailable,
+    Issued,
+    Pending,
+    Revocation,
+    Wish,
+)
+
+Role = AuthorityCertificate.Role
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+LOCK = 0x0CB0CA  # advisory lock: one process makes the keys
+BACKDATED = timedelta(hours=1)  # stations' clocks are never quite right
+RSA_BITS = 3072
+ABOVE = {Role.STATIONS: Role.ROOT, Role.RSA: Role.RSA_ROOT, Role.V2G: Role.V2G_ROOT}
+ROLES = {SigningUse.CHARGING_STATION: (Role.STATIONS, Role.RSA), SigningUse.V2G: (Role.V2G,)}
+NAMES = {
+    Role.ROOT: "Root CA", Role.STATIONS: "Station CA", Role.RSA_ROOT: "RSA Root CA", Role.RSA: "RSA Station CA",
+    Role.V2G_ROOT: "V2G Root CA", Role.V2G: "CPO V2G CA",
+}  # fmt: skip
+CPO_DOMAIN = "CPO"  # domain component of an operator's certificates, ISO 15118-2 annex F
+
+
+class Signer(NamedTuple):
+    """An issuing certificate and its key."""
+
+    certificate: x509.Certificate
+    key: Key
+
+
+class LocalAuthority:
+    """The embedded authority. Its keys are made at first use."""
+
+    name = "local"
+
+    def sign(self, wish: Wish) -> Issued | Pending:
+        """Sign with the issuing key that fits the request; a V2G key must be P-256 (ISO 15118-2)."""
+        csr = requests.read(wish.csr).csr
+        key = csr.public_key()
+        if wish.use == SigningUse.V2G:
+            if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+                raise AuthorityRefused("a V2G certificate needs a key on the curve P-256")
+            role = Role.V2G
+        else:
+            role = Role.RSA if isinstance(key, rsa.RSAPublicKey) else Role.STATIONS
+        signer = self.signer(role)
+        return Issued(chain=(_leaf(wish, key, signer, now=clock.now()), signer.certificate))
+
+    def collect(self, wish: Wish, *, reference: str) -> Issued | Pending:
+        """Sign: nothing is ever promised for later."""
+        return self.sign(wish)
+
+    def revoke(self, certificate: x509.Certificate, *, reason: str) -> None:
+        """Nothing to tell: the table of revoked certificates is this authority's own record."""
+
+    def revocations(self) -> Iterable[Revocation]:
+        """Give nothing new, for the same reason."""
+        return ()
+
+    def roots(self, use: str) -> list[x509.Certificate]:
+        """Give the roots of all generations that were made so far."""
+        return self._stored([ABOVE[role] for role in ROLES[SigningUse(use)]])
+
+    def intermediates(self, use: str) -> list[x509.Certificate]:
+        """Give the issuing certificates of all generations that were made so far."""
+        return self._stored(list(ROLES[SigningUse(use)]))
+
+    def signer(self, role: str) -> Signer:
+        """Return the newest issuing certificate of a role with its key, made now if there is none."""
+        if role in ABOVE:
+            row = _newest(role) or _make(role)
+        else:
+            row = _newest(role) or _make_root(role)
+        return _opened(row.certificate, row.private_key)
+
+    def _stored(self, roles: list[str]) -> list[x509.Certificate]:
+        rows = AuthorityCertificate.objects.filter(role__in=roles).order_by("role", "-generation")
+        return [certificates.read_one(row.certificate) for row in rows]
+
+
+class FileAuthority(LocalAuthority):
+    """An authority whose issuing keys lie in the folder CERTIFICATE_AUTHORITY_FOLDER: `stations.pem` with
+    `stations.key`, and where they are wanted `rsa` and `v2g`. A `.pem` holds the issuing certificate, then its root.
+    """
+
+    name = "files"
+
+    def signer(self, role: str) -> Signer:
+        """Return the issuing certificate of a role with its key; raise `AuthorityUnavailable` without the files."""
+        found = self._chain(role)
+        path = _folder() / f"{role}.key"
+        password = settings.CERTIFICATE_AUTHORITY_PASSWORD.encode() or None
+        try:
+            key = load_pem_private_key(path.read_bytes(), password)
+        except (OSError, ValueError, TypeError) as error:
+            raise AuthorityUnavailable(f"{path.name} cannot be read") from error
+        if not found or not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+            raise AuthorityUnavailable(f"no issuing certificate for {role}")
+        return Signer(found[0], key)
+
+    def _stored(self, roles: list[str]) -> list[x509.Certificate]:
+        """Take roots and issuing certificates from the chains in the folder."""
+        found: list[x509.Certificate] = []
+        for issuing, root in ABOVE.items():
+            chain = self._chain(issuing)
+            found += chain[-1:] if root in roles else []
+            found += chain[:-1] if issuing in roles else []
+        return found
+
+    def _chain(self, role: str) -> list[x509.Certificate]:
+        try:
+            return certificates.read((_folder() / f"{role}.pem").read_bytes())
+        except (OSError, certificates.Unreadable):
+            return []
+
+
+def _folder() -> Path:
+    return Path(settings.CERTIFICATE_AUTHORITY_FOLDER)
+
+
+def _newest(role: str) -> AuthorityCertificate | None:
+    return AuthorityCertificate.objects.filter(role=role).order_by("-generation").first()
+
+
+def _make_root(role: str) -> AuthorityCertificate:
+    return _once(role, lambda: _authority(role, signer=None))
+
+
+def _make(role: str) -> AuthorityCertificate:
+    root_role = ABOVE[Role(role)]
+
+    def made() -> AuthorityCertificate:
+        row = _newest(root_role) or _authority(root_role, signer=None)
+        return _authority(role, signer=_opened(row.certificate, row.private_key))
+
+    return _once(role, made)
+
+
+@transaction.atomic(savepoint=False)
+def _once(role: str, make: Callable[[], AuthorityCertificate]) -> AuthorityCertificate:
+    """Make it unless another process was faster."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    return _newest(role) or make()
+
+
+def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
+    """Make and store a certificate that may sign: a root by itself, an issuing one below its root."""
+    is_rsa = role in (Role.RSA_ROOT, Role.RSA)
+    key: Key = (
+        rsa.generate_private_key(65537, RSA_BITS) if is_rsa else ec.generate_private_key(ec.SECP256R1())
+    )
+    now = clock.now()
+    days = settings.CERTIFICATE_ROOT_DAYS if signer is None else settings.CERTIFICATE_ISSUING_DAYS
+    subject = _name(
+        f"{settings.OPERATOR_NAME} {NAMES[Role(role)]}"[:64], settings.OPERATOR_NAME, v2g=is_v2g(role)
+    )
+    usage = x509.KeyUsage(
+        digital_signature=signer is not None, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    builder = (
+        _builder(subject, key.public_key(), signer, now=now, until=now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1 if signer is None else 0), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    certificate = builder.sign(signer.key if signer else key, hashes.SHA256())
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return AuthorityCertificate.objects.create(
+        role=role,
+        certificate=certificates.pem(certificate),
+        private_key=keyring.encrypt(text),
+        fingerprint=certificates.fingerprint(certificate),
+        subject=certificates.label(subject)[:255],
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def is_v2g(role: str) -> bool:
+    """Tell whether a role belongs to the hierarchy of vehicles."""
+    return role in (Role.V2G_ROOT, Role.V2G)
+
+
+def _leaf(wish: Wish, key: object, signer: Signer, *, now: datetime) -> x509.Certificate:
+    """Sign a station's certificate: only the checked subject and the key are taken from the request."""
+    v2g = wish.use == SigningUse.V2G
+    days = settings.CERTIFICATE_V2G_DAYS if v2g else settings.CERTIFICATE_STATION_DAYS
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=isinstance(key, rsa.RSAPublicKey),
+        data_encipherment=False, key_agreement=v2g, key_cert_sign=False, crl_sign=False,
+        encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    builder = (
+        _builder(
+            _name(wish.common_name, wish.organization, v2g=v2g),
+            key,
+            signer,
+            now=now,
+            until=min(now + timedelta(days=days), signer.certificate.not_valid_after_utc),
+        )
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    if not v2g:
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+    if settings.CERTIFICATE_OCSP_URL:
+        responder = x509.UniformResourceIdentifier(settings.CERTIFICATE_OCSP_URL)
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, responder)
+        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+    return builder.sign(signer.key, hashes.SHA256())
+
+
+def _builder(
+    subject: x509.Name, key: object, signer: Signer | None, *, now: datetime, until: datetime
+) -> x509.CertificateBuilder:
+    """Give what all our certificates share: a random serial number, the validity, the key identifiers."""
+    issuer_key = signer.certificate.public_key() if signer else key
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(signer.certificate.subject if signer else subject)
+        .public_key(key)  # type: ignore[arg-type]
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)  # type: ignore[arg-type]
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key),  # type: ignore[arg-type]
+            critical=False,
+        )
+    )
+
+
+def _name(common_name: str, organization: str, *, v2g: bool) -> x509.Name:
+    parts = [
+        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization[:64]),
+    ]
+    if v2g:
+        parts.append(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, CPO_DOMAIN))
+    return x509.Name(parts)
+
+
+@lru_cache(maxsize=16)
+def _opened(certificate: str, private_key: str) -> Signer:
+    """Decrypt a stored key; raise `AuthorityUnavailable` when the key of FIELD_KEYS is gone."""
+    try:
+        key = load_pem_private_key(keyring.decrypt(private_key).encode(), None)
+    except keyring.UnreadableSecret as error:
+        raise AuthorityUnavailable(
+            "the authority's key was encrypted with a FIELD_KEY that is gone"
+        ) from error
+    assert isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey))
+    return Signer(certificates.read_one(certificate), key)
