@@ -23,6 +23,7 @@ class Incoming:
     facts: Facts
     flags: list[str]
     is_journalled: bool = False  # the frame itself is in the journal already
+    is_kept: bool = False  # what takes a closer look than the fast lane has been stored already
 
 
 Handler = Callable[[Link, Incoming], Payload]
@@ -79,11 +80,16 @@ def careful(
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A version's contents page: what stations may send us, what we may send, what we do not offer and why."""
+    """A version's contents page: what stations may send us, what we may send, what we do not offer and why.
+
+    `sections` names the paragraph of an action in the version's specification; an action that goes both ways has a
+    second one as `<action>.out`.
+    """
 
     version: str
     inbound: Mapping[str, Route]
     outbound: Mapping[str, OutcomeHandler | None]
     not_offered: Mapping[str, str]
+    sections: Mapping[str, str]
     requests: Mapping[str, Callable[..., Payload]] = field(default_factory=dict)  # domain words -> payload
     writers: Mapping[str, RequestWriter] = field(default_factory=dict)

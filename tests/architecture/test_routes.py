@@ -1,7 +1,10 @@
 """The contents page of a version names every message of its schemas exactly once."""
 
+from pathlib import Path
+
 import pytest
 
+from cpo.management.commands import write_coverage
 from stations.ocpp import codec
 from stations.ocpp.pipeline import CONTENTS
 
@@ -20,3 +23,23 @@ def test_nothing_is_offered_and_refused_at_once(version: str) -> None:
 
     assert not set(contents.not_offered) & {*contents.inbound, *contents.outbound}
     assert all(contents.not_offered.values())
+
+
+@pytest.mark.parametrize("version", CONTENTS)
+def test_every_action_names_its_section(version: str) -> None:
+    contents = CONTENTS[version]
+
+    assert {name.removesuffix(".out") for name in contents.sections} == set(codec.actions(version))
+
+
+def test_the_coverage_page_is_what_the_route_tables_say() -> None:
+    root = Path(__file__).resolve().parents[2]
+
+    assert (root / write_coverage.PAGE).read_text() == write_coverage.page(root)
+
+
+@pytest.mark.parametrize("version", CONTENTS)
+def test_every_action_is_told_in_a_story(version: str) -> None:
+    stories = write_coverage.stories(Path(__file__).resolve().parents[1] / "stories")
+
+    assert [name for name in codec.actions(version) if not write_coverage.told(name, stories)] == []

@@ -84,4 +84,48 @@ WRITERS: dict[str, RequestWriter] = {
 
 NOT_OFFERED: dict[str, str] = {}
 
-CONTENTS = Contents("1.6", INBOUND, OUTBOUND, NOT_OFFERED, writers=WRITERS)
+# Sections of the 1.6 specification; those with WP, of the security white paper.
+SECTIONS = {
+    "Authorize": "4.1",
+    "BootNotification": "4.2",
+    "CancelReservation": "5.1",
+    "CertificateSigned": "WP 5.1",
+    "ChangeAvailability": "5.2",
+    "ChangeConfiguration": "5.3",
+    "ClearCache": "5.4",
+    "ClearChargingProfile": "5.5",
+    "DataTransfer": "4.3",
+    "DataTransfer.out": "5.6",
+    "DeleteCertificate": "WP 5.3",
+    "DiagnosticsStatusNotification": "4.4",
+    "ExtendedTriggerMessage": "WP 5.5",
+    "FirmwareStatusNotification": "4.5",
+    "GetCompositeSchedule": "5.7",
+    "GetConfiguration": "5.8",
+    "GetDiagnostics": "5.9",
+    "GetInstalledCertificateIds": "WP 5.7",
+    "GetLocalListVersion": "5.10",
+    "GetLog": "WP 5.9",
+    "Heartbeat": "4.6",
+    "InstallCertificate": "WP 5.11",
+    "LogStatusNotification": "WP 5.13",
+    "MeterValues": "4.7",
+    "RemoteStartTransaction": "5.11",
+    "RemoteStopTransaction": "5.12",
+    "ReserveNow": "5.13",
+    "Reset": "5.14",
+    "SecurityEventNotification": "WP 5.15",
+    "SendLocalList": "5.15",
+    "SetChargingProfile": "5.16",
+    "SignCertificate": "WP 5.17",
+    "SignedFirmwareStatusNotification": "WP 5.19",
+    "SignedUpdateFirmware": "WP 5.21",
+    "StartTransaction": "4.8",
+    "StatusNotification": "4.9",
+    "StopTransaction": "4.10",
+    "TriggerMessage": "5.17",
+    "UnlockConnector": "5.18",
+    "UpdateFirmware": "5.19",
+}
+
+CONTENTS = Contents("1.6", INBOUND, OUTBOUND, NOT_OFFERED, SECTIONS, writers=WRITERS)
