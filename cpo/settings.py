@@ -317,6 +317,21 @@ OCPP_HANDSHAKES_PER_MINUTE_IP = env.int("OCPP_HANDSHAKES_PER_MINUTE_IP", default
 OCPP_STOP_GRACE_S = env.int(
     "OCPP_STOP_GRACE_S", default=600
 )  # seconds after its end that readings belong to a session
+# Sessions that nobody ends (stations/services/zombies.py): seconds after which a rule closes one; 0 turns a rule off.
+OCPP_ZOMBIE_NEXT_START_S = env.int(
+    "OCPP_ZOMBIE_NEXT_START_S", default=120
+)  # after the next start on the EVSE
+OCPP_ZOMBIE_AVAILABLE_S = env.int(
+    "OCPP_ZOMBIE_AVAILABLE_S", default=300
+)  # of a free connector: a stop may be late
+OCPP_ZOMBIE_BOOT_S = env.int("OCPP_ZOMBIE_BOOT_S", default=600)  # after a boot without resuming
+OCPP_ZOMBIE_SILENT_S = env.int("OCPP_ZOMBIE_SILENT_S", default=21_600)  # without a reading, station online
+OCPP_ZOMBIE_OFFLINE_S = env.int(
+    "OCPP_ZOMBIE_OFFLINE_S", default=259_200
+)  # offline: it may be charging all the same
+OCPP_ZOMBIE_LONG_S = env.int(
+    "OCPP_ZOMBIE_LONG_S", default=604_800
+)  # open: an operator is asked, nothing is closed
 OCPP_SILENCE_FACTOR = env.float(
     "OCPP_SILENCE_FACTOR", default=2.5
 )  # heartbeat intervals without a frame: silent
@@ -444,6 +459,18 @@ CERTIFICATE_STATUS_HOSTS = env.list(
 CONTRACT_CERTIFICATE_POOL = env.str(
     "CONTRACT_CERTIFICATE_POOL", default=""
 )  # class that fetches contract certificates for vehicles; none: they are told that it failed
+
+# --- billing -------------------------------------------------------------------------------------------------------
+
+BILLING_WAIT_S = env.int(
+    "BILLING_WAIT_S", default=120
+)  # seconds that a stop without a register waits for one
+BILLING_MOST_POWER_W = env.int(
+    "BILLING_MOST_POWER_W", default=500_000
+)  # W of a connector that nobody described: more energy than it gives in the time is held
+BILLING_MARGIN_PERCENT = env.int(
+    "BILLING_MARGIN_PERCENT", default=120
+)  # percent of what a connector can give in the time; 0 holds nothing
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 

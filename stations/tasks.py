@@ -2,7 +2,16 @@
 
 from celery import shared_task
 
-from stations.services import availability, commands, connections, partitions, remote_watch, reservation_watch
+from stations.services import (
+    availability,
+    commands,
+    connections,
+    partitions,
+    remote_watch,
+    reservation_watch,
+    unmatched,
+    zombies,
+)
 
 
 @shared_task
@@ -22,6 +31,18 @@ def follow_up(station_ids: list[int] | None = None) -> int:
 def find_silent_stations() -> int:
     """Tell stations offline whose serving process is gone."""
     return connections.release_orphans()
+
+
+@shared_task
+def close_zombies() -> int:
+    """Close sessions whose charger will never end them."""
+    return zombies.sweep().closed
+
+
+@shared_task
+def match_stops(station_ids: list[int] | None = None) -> int:
+    """Match stops that came without a known transaction with the sessions that turned up since."""
+    return unmatched.match(station_ids)
 
 
 @shared_task

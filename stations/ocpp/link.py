@@ -4,23 +4,25 @@ A `Link` is a cache: the owner of the socket loads it at connect and again when 
 rows. What it lacks is looked up in the careful lane (`Lacking`), never guessed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
 from cpo.lib import clock, database
 from stations import readings
 from stations.models import ChargingSession, ChargingStation
+from stations.services import quirks
 from stations.services.ingest import StartFact, StatusFact
 
 SEEN_EVERY = timedelta(seconds=10)  # how often a talking station's last_seen_at is worth a row update
 
 
 class Lacking(Exception):
-    """The link lacks a fact: run `load` in the careful lane, then call the handler again (once)."""
+    """The link lacks a fact: run `load` in the careful lane, then call the handler again."""
 
     def __init__(self, load: Callable[[], None]) -> None:
         super().__init__("the link lacks a fact")
@@ -51,7 +53,11 @@ class Link:
     sessions: dict[str, KnownSession] = field(default_factory=dict)  # by transaction id; open or just ended
     unknown: set[tuple[str, int]] = field(default_factory=set)  # (transaction id, evse id) that lead nowhere
     statuses: dict[tuple[int, int], StatusFact] = field(default_factory=dict)  # last word of each connector
-    booted: bool = False
+    quirks: Mapping[str, Any] = field(default_factory=dict)  # what holds for the station, `services.quirks.KNOWN`
+    booted: bool = False  # its BootNotification was answered with Accepted
+    boots: int = 0  # BootNotifications answered on this socket
+    asked_for_boot: bool = False  # by us, on this socket
+    orphans: bool = False  # a stop came over this socket whose start is not known yet
     stale: bool = False  # somebody else changed the station's rows: load again before the next frame
     last_seen_at: datetime | None = None
 
@@ -135,7 +141,8 @@ def load(link: Link) -> None:
 
 
 def load_parts(link: Link) -> None:
-    """Read EVSEs and sessions of the station into the link (blocking)."""
+    """Read EVSEs, sessions and quirks of the station into the link (blocking)."""
+    link.quirks = quirks.flags(link.station)
     horizon = clock.now() - timedelta(seconds=settings.OCPP_STOP_GRACE_S)
     link.evses = dict(database.prepared(EVSES, [link.station_id]))
     rows = database.prepared(

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 CONTENTS: dict[str, Contents] = {"1.6": V16}
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+MOST_LACKING = 3  # things that one message may have to look up: its connector, its session, its signed values
 
 
 class Pipeline:
@@ -130,11 +131,12 @@ class Pipeline:
             return await self.workers.patiently(
                 settings.OCPP_STORE_TIMEOUT_S, _carefully, route, link, incoming
             )
-        try:
-            return route.handler(link, incoming)
-        except Lacking as lack:
-            await self.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, lack.load)
-            return route.handler(link, incoming)
+        for _ in range(MOST_LACKING):
+            try:
+                return route.handler(link, incoming)
+            except Lacking as lack:
+                await self.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, lack.load)
+        return route.handler(link, incoming)
 
     async def _commit(
         self, route: Route | None, link: Link, incoming: Incoming, *, text: str, reply: str, is_error: bool

@@ -98,10 +98,12 @@ def power_curve(
     return curve
 
 
-def energy(session: ChargingSession, *, meter_stop_wh: Decimal | None) -> readings.EnergyResult:
-    """Return the session's energy from the set of everything that was metered, in any order, in Wh."""
+def energy(
+    session: ChargingSession, *, meter_stop_wh: Decimal | None, until: datetime | None = None
+) -> readings.EnergyResult:
+    """Return the session's energy from the set of everything that was metered `until` then, in any order, in Wh."""
     return readings.energy_of(
-        as_readings(series(session)),
+        as_readings(sample for sample in series(session) if until is None or sample.sampled_at <= until),
         meter_start_wh=session.meter_start_wh,
         meter_stop_wh=meter_stop_wh,
     )

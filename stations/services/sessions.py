@@ -4,25 +4,27 @@ A record from a charger is always stored and answered; authorization decides the
 stops are idempotent by their business key, so a repeated message has one effect and gets the same answer.
 """
 
-import hashlib
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 
 from cpo.lib import clock, database, events
-from stations.events import SessionEnded, SessionStarted
+from stations.events import SessionStarted
 from stations.models import ChargingSession, ChargingStation, ReviewItem
 from stations.ports import Decision
-from stations.services import authorization, metering, review, wake
-from stations.services.errors import NotOpen
-from stations.services.ingest import Sample
+from stations.services import authorization, endings, keys, review, unmatched
+from stations.services.endings import Stop, close
 
+__all__ = ["Start", "Started", "Stop", "close", "new_transaction_id", "start", "start_key", "stop"]
 Status = ChargingSession.Status
+start_key = keys.of
+CLOCK_STANDS_STILL = frozenset({"timestamp_implausible", "timestamp_missing", "timestamp_unreadable"})
+OLDEST = timedelta(days=30)  # no queue holds a start for longer: then its clock lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +39,7 @@ class Start:
     key: str
     reservation_id: str = ""
     flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """What a charger says when a session ends."""
-
-    transaction_id: str
-    ended_at: datetime
-    meter_stop_wh: Decimal | None
-    reason: str
-    id_token: str = ""
-    samples: tuple[Sample, ...] = ()  # transaction data; their session id is filled in here
-    flags: tuple[str, ...] = ()
-
-
-def start_key(*words: object) -> str:
-    """Return the business key of a start: a digest of the words as the charger sent them."""
-    text = "\x1f".join("" if word is None else str(word) for word in words)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    may_have_stopped: bool = False  # a stop came that fits nothing yet: it may be this one's
 
 
 def new_transaction_id() -> str:
@@ -89,10 +73,20 @@ def start(station: ChargingStation, *, facts: Start) -> Started:
     A repeated start returns the session that it started, with the decision that was taken then. The transaction id is
     ours: a random 31-bit number, unique for the station (OCPP 1.6 wants an integer; nobody should guess it).
     """
-    decision = authorization.authorize(facts.id_token, station=station)
-    if decision.status == "Accepted":
+    started = _start(station, facts)
+    if started.is_new and facts.may_have_stopped and unmatched.match([station.pk]):
+        started.session.refresh_from_db()
+    return started
+
+
+def _start(station: ChargingStation, facts: Start) -> Started:
+    decision = authorization.identify(facts.id_token, station=station)
+    is_limited = decision.token is not None and decision.token.is_restricted
+    if decision.status == "Accepted" and not is_limited:
         return _insert(station, facts, decision)  # one statement, which is its own transaction
     with transaction.atomic(savepoint=False):
+        starting = authorization.Starting(facts.key, facts.started_at)
+        decision = authorization.within_limits(decision, station=station, starting=starting)
         started = _insert(station, facts, decision)
         if started.decision.status != "Accepted":
             _raise_unauthorised(station, started.session)
@@ -102,28 +96,32 @@ def start(station: ChargingStation, *, facts: Start) -> Started:
 def _insert(station: ChargingStation, facts: Start, decision: Decision) -> Started:
     """Insert the session, or find the one that this very start made before."""
     now = clock.now()
-    flags = [*facts.flags, *([] if decision.status == "Accepted" else ["unauthorised"])]
+    worries = [*facts.flags, *([] if decision.status == "Accepted" else ["unauthorised"])]
+    flags = [*worries, *decision.flags]
+    key = facts.key
     for _ in range(5):
         transaction_id = new_transaction_id()
         rows = database.prepared(
             INSERT,
             [
-                station.pk, facts.evse_id, facts.connector_number, transaction_id, facts.key, facts.id_token[:255],
+                station.pk, facts.evse_id, facts.connector_number, transaction_id, key, facts.id_token.strip()[:255],
                 decision.token.pk if decision.token else None, decision.party, decision.status,
                 decision.authorization_reference, decision.auth_method, facts.reservation_id[:36], facts.started_at,
-                facts.meter_start_wh, facts.meter_start_wh, bool(flags), json.dumps(flags), now, now,
+                facts.meter_start_wh, facts.meter_start_wh, bool(worries), json.dumps(flags), now, now,
             ],
         )  # fmt: skip
         if rows:
             break
-        repeated = ChargingSession.objects.filter(station=station, start_key=facts.key).first()
-        if repeated is not None:  # else the random number was taken
+        repeated = _by_key(station, facts)
+        if repeated is not None and _is_another(facts, repeated):
+            key = f"{facts.key}:{repeated.pk}"
+        elif repeated is not None:  # else the random number was taken
             return Started(repeated, _decision_of(repeated), is_new=False)
     else:
         raise RuntimeError("no free transaction id")
     session = ChargingSession(
         pk=rows[0][0], station=station, evse_id=facts.evse_id, connector_number=facts.connector_number,
-        transaction_id=transaction_id, start_key=facts.key, id_token=facts.id_token, token=decision.token,
+        transaction_id=transaction_id, start_key=key, id_token=facts.id_token.strip(), token=decision.token,
         party=decision.party, authorization_status=decision.status, started_at=facts.started_at,
         meter_start_wh=facts.meter_start_wh, register_wh=facts.meter_start_wh, energy_wh=Decimal(0), flags=flags,
     )  # fmt: skip
@@ -135,77 +133,14 @@ def _insert(station: ChargingStation, facts: Start, decision: Decision) -> Start
 def stop(station: ChargingStation, *, facts: Stop) -> int | None:
     """Store the end of a session and return its id; None when no session fits, which then is work for an operator.
 
-    A repeated stop changes nothing. A stop with an id that we never gave (-1, 0) is matched with the station's only
-    open session that its token and register fit. (A stop about which nothing is odd is stored by `ingest`.)
+    A repeated stop changes nothing. A stop with an id that we never gave (-1, 0) is kept and matched, now or later,
+    with the only session that it fits. (A stop about which nothing is odd is stored by `ingest`.)
     """
-    session = _by_transaction(station.pk, facts.transaction_id) or _match(station, facts)
+    session = _by_transaction(station.pk, facts.transaction_id)
     if session is None:
-        _raise_unmatched(station, facts)
-        return None
-    if session.status == Status.ENDED:
-        if not _is_same_stop(session, facts):
-            _raise_second_stop(station, session, facts)
-        return session.pk
-    if facts.samples:
-        metering.add(session, samples=facts.samples)
-    result = metering.energy(session, meter_stop_wh=facts.meter_stop_wh)
-    flags = dict.fromkeys([*session.flags, *facts.flags, *result.flags])
-    session.ended_at = facts.ended_at
-    if facts.ended_at < session.started_at:
-        session.ended_at = max(session.started_at, session.last_reading_at or session.started_at)
-        flags["stop_before_start"] = None
-    if session.transaction_id != facts.transaction_id:
-        flags["matched_stop"] = None
-    session.status = Status.ENDED
-    session.stop_reason = facts.reason[:40]
-    session.stop_id_token = facts.id_token[:255]
-    session.meter_stop_wh = facts.meter_stop_wh
-    session.register_wh = result.stop_wh if result.stop_wh is not None else session.register_wh
-    session.energy_wh = result.energy_wh
-    session.power_w = Decimal(0)
-    session.flags = list(flags)
-    session.needs_review = session.needs_review or bool(flags.keys() & metering.SUSPICIOUS)
-    session.last_updated = clock.now()
-    session.save(
-        update_fields=[
-            "status", "ended_at", "stop_reason", "stop_id_token", "meter_stop_wh", "register_wh", "energy_wh",
-            "power_w", "flags", "needs_review", "last_updated",
-        ]
-    )  # fmt: skip
-    if set(result.flags) & metering.SUSPICIOUS:
-        _raise_odd(station, session, result.flags)
-    events.publish(SessionEnded(session.pk, station.pk))
+        return unmatched.take(station, facts=facts)
+    endings.take(session, facts=facts)
     return session.pk
-
-
-@transaction.atomic(savepoint=False)
-def close(
-    session: ChargingSession, *, reason: str, by: str, ended_at: datetime | None = None
-) -> ChargingSession:
-    """End a session whose charger never said so, with its last good reading; flagged as estimated.
-
-    Raise `NotOpen` when it has ended already. If the real stop still arrives, it raises a review item.
-    """
-    session = ChargingSession.objects.select_for_update().select_related("station").get(pk=session.pk)
-    if session.status == Status.ENDED:
-        raise NotOpen("the session has already ended")
-    result = metering.energy(session, meter_stop_wh=None)
-    session.status = Status.ENDED
-    session.ended_at = max(ended_at or session.last_reading_at or session.started_at, session.started_at)
-    session.stop_reason = reason[:40]
-    session.meter_stop_wh = session.register_wh
-    session.energy_wh = result.energy_wh
-    session.power_w = Decimal(0)
-    session.flags = [*session.flags, "energy_estimated", f"closed_by:{by}"[:60]]
-    session.last_updated = clock.now()
-    session.save(
-        update_fields=[
-            "status", "ended_at", "stop_reason", "meter_stop_wh", "energy_wh", "power_w", "flags", "last_updated",
-        ]
-    )  # fmt: skip
-    wake.changed(session.station_id)
-    events.publish(SessionEnded(session.pk, session.station_id))
-    return session
 
 
 def _decision_of(session: ChargingSession) -> Decision:
@@ -220,70 +155,34 @@ def _decision_of(session: ChargingSession) -> Decision:
     )
 
 
+def _by_key(station: ChargingStation, facts: Start) -> ChargingSession | None:
+    """Return the session that these very words started; the newest of several where a clock stands still."""
+    found = ChargingSession.objects.filter(station=station)
+    if _is_clock_doubtful(facts):
+        return found.filter(start_key__startswith=facts.key).order_by("-id").first()
+    return found.filter(start_key=facts.key).first()
+
+
+def _is_another(facts: Start, known: ChargingSession) -> bool:
+    """Tell a new start from a repeated one where the same words prove nothing: the charger's clock stands still.
+
+    A charger confirms its start before it sends the stop, so a start after that stop is another one. With a clock
+    that works, the same words are the same start whenever they come.
+    """
+    is_over = known.status == Status.ENDED and not endings.is_only_estimated(known)
+    return is_over and _is_clock_doubtful(facts)
+
+
+def _is_clock_doubtful(facts: Start) -> bool:
+    return not CLOCK_STANDS_STILL.isdisjoint(facts.flags) or clock.now() - facts.started_at > OLDEST
+
+
 def _by_transaction(station_id: int, transaction_id: str) -> ChargingSession | None:
     return (
         ChargingSession.objects.select_for_update()
         .filter(station_id=station_id, transaction_id=transaction_id)
         .first()
     )
-
-
-def _match(station: ChargingStation, facts: Stop) -> ChargingSession | None:
-    """Find the session that a stop without our transaction id must mean; None when that would be a guess.
-
-    A charger that started offline and never got our answer says -1 or 0. A positive number that we did not give is
-    somebody else's: it never ends a session of ours.
-    """
-    if facts.transaction_id.isdigit() and int(facts.transaction_id) > 0:
-        return None
-    candidates = list(
-        ChargingSession.objects.select_for_update()
-        .active()
-        .filter(station=station, started_at__lte=facts.ended_at)
-        .order_by("id")[:20]
-    )
-    if facts.id_token:
-        candidates = [c for c in candidates if c.id_token.upper() == facts.id_token.upper()]
-    if facts.meter_stop_wh is not None:
-        candidates = [c for c in candidates if (c.register_wh or Decimal(0)) <= facts.meter_stop_wh]
-    return candidates[0] if len(candidates) == 1 else None
-
-
-def _is_same_stop(session: ChargingSession, facts: Stop) -> bool:
-    return session.meter_stop_wh == facts.meter_stop_wh and not any(
-        word.startswith("closed_by:") for word in session.flags
-    )
-
-
-def _raise_unmatched(station: ChargingStation, facts: Stop) -> None:
-    review.raise_item(
-        ReviewItem.Kind.UNMATCHED_STOP,
-        key=f"stop:{station.pk}:{start_key(facts.transaction_id, facts.ended_at, facts.meter_stop_wh)}",
-        summary=f"{station.identity} stopped transaction {facts.transaction_id}, which nobody started",
-        station=station,
-        facts=_stop_facts(facts),
-    )
-
-
-def _raise_second_stop(station: ChargingStation, session: ChargingSession, facts: Stop) -> None:
-    review.raise_item(
-        ReviewItem.Kind.UNMATCHED_STOP,
-        key=f"second stop:{session.pk}:{start_key(facts.ended_at, facts.meter_stop_wh)}",
-        summary=f"{station.identity} stopped transaction {facts.transaction_id} again, with other values",
-        station=station,
-        session=session,
-        facts=_stop_facts(facts),
-    )
-
-
-def _stop_facts(facts: Stop) -> dict[str, Any]:
-    return {
-        "transaction_id": facts.transaction_id,
-        "ended_at": facts.ended_at.isoformat(),
-        "meter_stop_wh": None if facts.meter_stop_wh is None else str(facts.meter_stop_wh),
-        "id_token": facts.id_token,
-        "reason": facts.reason,
-    }
 
 
 def _raise_unauthorised(station: ChargingStation, session: ChargingSession) -> None:
@@ -294,15 +193,4 @@ def _raise_unauthorised(station: ChargingStation, session: ChargingSession) -> N
         station=station,
         session=session,
         facts={"id_token": session.id_token, "status": session.authorization_status},
-    )
-
-
-def _raise_odd(station: ChargingStation, session: ChargingSession, flags: tuple[str, ...]) -> None:
-    review.raise_item(
-        ReviewItem.Kind.ODD_READINGS,
-        key=f"readings:{session.pk}",
-        summary=f"{station.identity}: readings of a session make no sense ({', '.join(flags)})",
-        station=station,
-        session=session,
-        facts={"flags": list(flags), "energy_wh": str(session.energy_wh)},
     )

@@ -10,7 +10,7 @@ from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
 from stations.ocpp.v16.metering import oddities
 from stations.ports import Decision
-from stations.services import authorization, metering, reservations, sessions
+from stations.services import authorization, metering, reservations, sessions, signed_readings
 from stations.services.ingest import Done, StartFact, StopFact
 
 DEFAULT_REASON = "Local"  # section 6.49: an omitted reason means Local
@@ -22,8 +22,9 @@ def prepare_start(link: Link, incoming: Incoming) -> bool:
     started_at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
     evse_id = link.evses.get(payload.get("connectorId") or 0)
     meter_start_wh = _wh(payload.get("meterStart"))
-    id_token = str(payload.get("idTag") or "").strip()
-    if flags or incoming.flags or evse_id is None or meter_start_wh is None or not id_token:
+    id_token = values.id_tag(payload.get("idTag"))
+    is_odd = not id_token or id_token != id_token.strip()
+    if flags or incoming.flags or evse_id is None or meter_start_wh is None or is_odd:
         return False
     if payload.get("reservationId"):
         return False  # it ends a reservation
@@ -64,17 +65,19 @@ def start_transaction(link: Link, incoming: Incoming) -> Payload:
         facts=sessions.Start(
             evse_id=topology.ensured_evse_id(link, int(payload.get("connectorId") or 1)),
             connector_number=topology.CONNECTOR,
-            id_token=str(payload.get("idTag") or "").strip(),
+            id_token=values.id_tag(payload.get("idTag")),
             started_at=started_at,
             meter_start_wh=_wh(payload.get("meterStart")),
             key=_start_key(payload),
             reservation_id=str(payload.get("reservationId") or ""),
             flags=tuple(flags),
+            may_have_stopped=link.orphans,
         ),
     )
     link.remember(session).is_complete |= is_new
     if payload.get("reservationId"):
         reservations.use(session, number=str(payload["reservationId"]))
+    incoming.flags += decision.flags
 
     return {"transactionId": int(session.transaction_id), "idTagInfo": values.id_tag_info(decision)}
 
@@ -95,7 +98,7 @@ def prepare_stop(link: Link, incoming: Incoming) -> bool:
         transaction_id=known.transaction_id,
         ended_at=ended_at,
         reason=str(payload.get("reason") or DEFAULT_REASON)[:40],
-        id_token=str(payload.get("idTag") or "").strip()[:255],
+        id_token=values.id_tag(payload.get("idTag")).strip()[:255],
         meter_stop_wh=meter_stop_wh,
         register_wh=metered.stop_wh,
         energy_wh=metered.energy_wh,
@@ -124,7 +127,7 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
         payload.get("transactionData") or [], received_at=incoming.received_at
     )
     incoming.flags += [*flags, *oddities(parsed)]
-    id_tag = str(payload.get("idTag") or "").strip()
+    id_tag = values.id_tag(payload.get("idTag")).strip()
 
     transaction_id = str(payload.get("transactionId", ""))
     meter_stop_wh = _wh(payload.get("meterStop"))
@@ -143,9 +146,16 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
                 for reading in parsed.readings
             ),
             flags=tuple(flags),
+            key=_stop_key(payload),
+            received_at=incoming.received_at,
         ),
     )
+    if parsed.signed:
+        signed_readings.keep(
+            link.station, parsed.signed, session_id=session_id, received_at=incoming.received_at
+        )
     if session_id is None:
+        link.orphans = True  # its start may still come: a queue can be out of order
         incoming.flags.append("unmatched_stop")
     elif known is not None:
         known.ended_at = max(ended_at, known.started_at)
@@ -153,7 +163,8 @@ def stop_transaction(link: Link, incoming: Incoming) -> Payload:
         link.stale = True  # it ended a session that this socket did not know by that number
     if not id_tag:
         return {}
-    decision = authorization.authorize(id_tag, station=link.station)
+    decision = authorization.identify(id_tag, station=link.station, is_collected=False)
+    incoming.flags += decision.flags
 
     return {"idTagInfo": values.id_tag_info(decision)}
 
@@ -163,6 +174,14 @@ def _start_key(payload: Payload) -> str:
     return sessions.start_key(
         payload.get("connectorId"), payload.get("idTag"), payload.get("timestamp"),
         payload.get("meterStart"), payload.get("reservationId"),
+    )  # fmt: skip
+
+
+def _stop_key(payload: Payload) -> str:
+    """Return the business key of a stop: its words as the station sent them."""
+    return sessions.start_key(
+        payload.get("transactionId"), payload.get("idTag"), payload.get("timestamp"), payload.get("meterStop"),
+        payload.get("reason"),
     )  # fmt: skip
 
 
