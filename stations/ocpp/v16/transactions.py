@@ -23,7 +23,7 @@ def prepare_start(link: Link, incoming: Incoming) -> bool:
     evse_id = link.evses.get(payload.get("connectorId") or 0)
     meter_start_wh = _wh(payload.get("meterStart"))
     id_token = values.id_tag(payload.get("idTag"))
-    is_odd = not id_token or id_token != id_token.strip()
+    is_odd = not id_token or id_token != id_token.strip() or link.orphans
     if flags or incoming.flags or evse_id is None or meter_start_wh is None or is_odd:
         return False
     if payload.get("reservationId"):
