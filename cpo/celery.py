@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "find silent stations": {"task": "stations.tasks.find_silent_stations", "schedule": 30},
     "close zombie sessions": {"task": "stations.tasks.close_zombies", "schedule": 30},
     "match stops without a start": {"task": "stations.tasks.match_stops", "schedule": 10},
+    "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},

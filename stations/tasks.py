@@ -5,6 +5,7 @@ from celery import shared_task
 from stations.services import (
     availability,
     commands,
+    configuration_templates,
     connections,
     partitions,
     remote_watch,
@@ -29,7 +30,8 @@ def follow_up(station_ids: list[int] | None = None) -> int:
 
 @shared_task
 def find_silent_stations() -> int:
-    """Tell stations offline whose serving process is gone."""
+    """Tell stations offline whose serving process is gone; take note of those that speak again."""
+    connections.resolve_silence()
     return connections.release_orphans()
 
 
@@ -49,3 +51,10 @@ def match_stops(station_ids: list[int] | None = None) -> int:
 def maintain_partitions() -> None:
     """Make the coming parts of the bulk tables, drop the outdated ones."""
     partitions.maintain()
+
+
+@shared_task
+def fit_templates(template_ids: list[int] | None = None) -> int:
+    """Let stations follow the templates of desired values that changed; return how many templates are done."""
+    ids = configuration_templates.unfitted() if template_ids is None else template_ids
+    return sum(configuration_templates.fit_template(template_id) for template_id in ids)

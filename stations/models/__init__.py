@@ -11,6 +11,7 @@ from stations.models.certificates import (
     StationCertificate,
 )
 from stations.models.commands import Command
+from stations.models.configuration import ConfigurationTemplate, TemplateValue
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
 from stations.models.corrections import SessionCorrection
 from stations.models.files import FileLink, StoredFile
@@ -46,6 +47,7 @@ __all__ = [
     "ChargingStation",
     "Command",
     "CompositeReport",
+    "ConfigurationTemplate",
     "ConnectionEvent",
     "Connector",
     "ConnectorStatus",
@@ -93,5 +95,6 @@ __all__ = [
     "TrustedSigner",
     "UnknownToken",
     "UnmatchedStop",
+    "TemplateValue",
     "Variable",
 ]

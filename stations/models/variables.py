@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from stations.models.configuration import ConfigurationTemplate
 from stations.models.locations import ChargingStation
 
 
@@ -9,7 +10,7 @@ class Variable(models.Model):
     """One setting of a station as it last reported it.
 
     OCPP 1.6 configuration keys have no component and no EVSE (section 5.8, GetConfiguration). `desired` is what the
-    operator wants; a value that differs is drift.
+    operator wants, for this station alone or by a `template`; a value that differs is drift.
     """
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="variables")
@@ -20,12 +21,19 @@ class Variable(models.Model):
     is_readonly = models.BooleanField(default=False)
     is_supported = models.BooleanField(default=True)  # False: the station said that it does not know this key
     desired = models.TextField(null=True, blank=True)
+    template = models.ForeignKey(
+        ConfigurationTemplate, on_delete=models.SET_NULL, null=True, blank=True, related_name="variables"
+    )  # whose wish it is; None: somebody's for this station alone
+    is_drifting = models.BooleanField(default=False)  # reported otherwise than desired; kept by the service
     reported_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(null=True, blank=True)  # when the value was last another one
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["station", "component", "instance", "name"], name="variable_once")
+        ]
+        indexes = [
+            models.Index(fields=["station"], name="variable_drift", condition=models.Q(is_drifting=True))
         ]
         ordering = ["component", "name"]
 

@@ -1,7 +1,7 @@
 """What stations are set to: read, stored, changed, wished for (OCPP 1.6 sections 5.3, 5.8 and chapter 9).
 
 What a station reports is stored as it says it; what the operator wishes stands beside it, and a difference is drift.
-Nothing is written to a station by itself: every change was asked for by somebody.
+Nothing is written to a station by itself, unless a template of the operator's says so (`configuration_templates`).
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from cpo.lib import clock, events, redact
 from stations.events import VariablesChanged
@@ -24,12 +24,14 @@ MAX_KEYS = "GetConfigurationMaxKeys"  # how many keys a station takes in one que
 CHUNK = 20  # keys in one question to a station that never told how many it takes
 KEYS_AT_MOST = 1000  # of one answer that are stored
 KEY_LENGTH = 50  # characters of a key that we send, CiString50Type
+VALUE_LENGTH = 500  # characters of a value that we send, CiString500Type
+LOCK_SPACE = 0x0CB1  # first half of the advisory lock under which a station's wishes and reports are compared
 NAME_LENGTH = 255  # characters of a name that a station told; the standard's 50 are not always kept
 READ_AGAIN_AFTER = timedelta(
     hours=1
 )  # a station that did not answer is asked again at a boot after this time
 RECENT = 50  # commands looked at to know what was asked lately
-REPORTED = ["value", "is_readonly", "is_supported", "reported_at", "changed_at"]
+REPORTED = ["value", "is_readonly", "is_supported", "reported_at", "changed_at", "is_drifting"]
 
 # What every 1.6 station must know (chapter 9.1, required keys): asked by name when its list looks cut off.
 REQUIRED = (
@@ -48,6 +50,7 @@ def store(station_id: int, *, keys: list[dict[str, Any]], unknown: list[str], no
 
     `unknown` names what it does not know. Values of secret keys are dropped, passwords in addresses blanked.
     """
+    lock(station_id)
     known = _by_name(station_id)
     rows: dict[str, Variable] = {}
     for key in keys[:KEYS_AT_MOST]:
@@ -62,8 +65,10 @@ def store(station_id: int, *, keys: list[dict[str, Any]], unknown: list[str], no
         if name not in rows:
             row = rows[name] = known.get(name) or _new(station_id, text)
             row.value, row.is_supported, row.reported_at = None, False, now
+    for row in rows.values():
+        row.is_drifting = is_drifting(row)
     if rows:
-        _upsert(rows.values(), fields=REPORTED)
+        upsert(rows.values(), fields=REPORTED)
         events.publish(VariablesChanged(station_id))
 
 
@@ -74,12 +79,15 @@ def read(
     requested_by: str = "",
     user: Any = None,
     queue_offline: bool = False,
+    priority: int = 0,
 ) -> list[Command]:
     """Queue GetConfiguration: of everything, or of these keys in as many questions as the station needs (5.8).
 
     Raise what `commands.queue` raises.
     """
-    options: dict[str, Any] = {"requested_by": requested_by, "user": user, "queue_offline": queue_offline}
+    options: dict[str, Any] = {
+        "requested_by": requested_by, "user": user, "queue_offline": queue_offline, "priority": priority,
+    }  # fmt: skip
     if keys is None:
         return [commands.queue(station, action=READ, payload={}, **options)]
     once: dict[str, str] = {}
@@ -121,24 +129,26 @@ def change(
     )
 
 
+@transaction.atomic(savepoint=False)
 def desire(station: ChargingStation, *, key: str, value: str | None) -> None:
-    """Keep what the operator wants a key to be, from now on; None forgets it. Nothing is sent.
+    """Keep what the operator wants a key of this station to be, from now on; None forgets it. Nothing is sent.
 
-    Raise `SecretKey` for a secret, `InvalidPayload` for what cannot be a key or value.
+    It stands above the templates. Raise `SecretKey` for a secret, `InvalidPayload` for what cannot be a key or value.
     """
     if value is not None and is_secret(key):
         raise SecretKey(f"{key} is a secret: it is kept nowhere")
     if not 0 < len(key) <= KEY_LENGTH:
         raise InvalidPayload("key", f"1 to {KEY_LENGTH} characters")
+    lock(station.pk)
     row = _by_name(station.pk).get(key.casefold())
-    if row is None and value is None:
+    if value is None and (row is None or row.template_id is not None):
         return
     row = row or _new(station.pk, key)
-    row.desired = value
-    with transaction.atomic():
-        _upsert([row], fields=["desired"])
-        Variable.objects.filter(station=station, name=row.name, desired=None, reported_at=None).delete()
-        events.publish(VariablesChanged(station.pk))
+    row.desired, row.template = value, None
+    row.is_drifting = is_drifting(row)
+    upsert([row], fields=["desired", "template", "is_drifting"])
+    Variable.objects.filter(station=station, name=row.name, desired=None, reported_at=None).delete()
+    events.publish(VariablesChanged(station.pk))
 
 
 def drift(station: ChargingStation) -> list[Variable]:
@@ -167,7 +177,9 @@ def changed(station_id: int, *, key: str, status: str) -> None:
         store(station_id, keys=[], unknown=[key], now=clock.now())
     elif status == "Accepted" and not is_secret(key):
         station = ChargingStation.objects.get(pk=station_id)
-        read(station, keys=[key], requested_by="verification", queue_offline=True)
+        read(
+            station, keys=[key], requested_by="verification", queue_offline=True, priority=commands.AUTOMATIC
+        )
 
 
 def complete(station_id: int, *, told: Iterable[str]) -> list[Command]:
@@ -183,7 +195,9 @@ def complete(station_id: int, *, told: Iterable[str]) -> list[Command]:
     if not is_cut or not missing:
         return []
     station = ChargingStation.objects.get(pk=station_id)
-    return read(station, keys=missing, requested_by="incomplete list", queue_offline=True)
+    return read(
+        station, keys=missing, requested_by="incomplete list", queue_offline=True, priority=commands.AUTOMATIC
+    )
 
 
 @transaction.atomic(savepoint=False)
@@ -200,7 +214,9 @@ def after_boot(station: ChargingStation, *, is_new_firmware: bool) -> Command | 
     if lately.is_asked or not (is_new_firmware or lately.is_reboot_awaited or _is_unread(station, lately)):
         return None
     keys = _wanted(_by_name(station.pk)) if lately.is_whole_in_vain and not is_new_firmware else None
-    return read(station, keys=keys, requested_by=AFTER_BOOT, queue_offline=True)[0]
+    return read(station, keys=keys, requested_by=AFTER_BOOT, queue_offline=True, priority=commands.AUTOMATIC)[
+        0
+    ]
 
 
 class Lately(NamedTuple):
@@ -251,7 +267,13 @@ def _new(station_id: int, name: str) -> Variable:
     return Variable(station_id=station_id, name=name[:NAME_LENGTH])
 
 
-def _upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
+def lock(station_id: int) -> None:
+    """Let one transaction at a time compare what a station reports with what it shall be."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, station_id % 2**31])
+
+
+def upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
     """Write these columns in one statement: what others write at the same time to other columns stays."""
     for row in rows:
         row.pk = None

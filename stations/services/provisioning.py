@@ -12,12 +12,20 @@ from django.db import transaction
 
 from cpo.lib import clock, events
 from stations.events import OnboardingChanged, StationChanged
-from stations.models import ChargingStation, Connector, Evse, Location, OnboardingStation
-from stations.services import locations, wake
+from stations.models import (
+    ChargingStation,
+    Connector,
+    Evse,
+    Location,
+    OnboardingStation,
+    PasswordChange,
+)
+from stations.services import configuration_templates, locations, wake
 from stations.services.errors import InvalidIdentity, InvalidPassword
 
 _IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 _PASSWORD = re.compile(r"[\x21-\x7e]{16,40}")
+_HEX = re.compile(rb"([0-9A-Fa-f]{2})+")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 EVSE_FIELDS = ("evse_id", "physical_reference", "uid")  # of `ensure_connector` that belong to the EVSE
 PASSWORD_LENGTH = 32  # characters of a generated secret: 185 bits
@@ -44,15 +52,22 @@ def password_matches(password: bytes, *, salt: bytes, expected: bytes) -> bool:
     """Compare in constant time, also with a station that has no secret.
 
     A station may send the text that it was given, or the bytes that this text spells in hexadecimal (1.6 security
-    white paper, AuthorizationKey): both are accepted.
+    white paper, AuthorizationKey), or hexadecimal in another case: all are accepted (quirk 22).
     """
-    if not expected:
-        return False
-    if hmac.compare_digest(hash_password(password, salt), expected):
-        return True
-    return hmac.compare_digest(hash_password(password.hex(), salt), expected) or hmac.compare_digest(
-        hash_password(password.hex().upper(), salt), expected
-    )
+    hits = [
+        hmac.compare_digest(hash_password(spelling, salt), expected or b"-")
+        for spelling in _spellings(password)
+    ]
+    return any(hits)
+
+
+def _spellings(password: bytes) -> list[bytes]:
+    """Return what may have been hashed of a password that was sent in this form."""
+    told = password.hex().encode()
+    found = [password, told, told.upper()]
+    if _HEX.fullmatch(password):
+        found += [password.lower(), password.upper(), bytes.fromhex(password.decode())]
+    return found
 
 
 @transaction.atomic(savepoint=False)
@@ -88,6 +103,8 @@ def upsert_station(
     if password is not None or created:
         shown = set_password(station, password=password)
     OnboardingStation.objects.filter(identity=identity).delete()
+    if created or station.location_id != old_location_id:
+        configuration_templates.fit(station)
     wake.changed(station.pk)
     events.publish(StationChanged(station.pk))
     for location_id in {old_location_id, station.location_id}:
@@ -98,15 +115,37 @@ def upsert_station(
 
 @transaction.atomic(savepoint=False)
 def set_password(station: ChargingStation, *, password: str | None = None) -> str:
-    """Store a new secret as a salted hash and return it; generate one when none is given."""
+    """Store a new secret as a salted hash and return it; generate one when none is given.
+
+    It is in force at once: a password that is just being changed over OCPP is forgotten.
+    """
     if password is None:
         password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
     if not _PASSWORD.fullmatch(password):
         raise InvalidPassword("16 to 40 printable characters without spaces")
-    station.secret_salt = secrets.token_bytes(16)
-    station.secret_hash = hash_password(password, station.secret_salt)
-    station.save(update_fields=["secret_salt", "secret_hash"])
+    station.secret_salt, station.secret_hash = salted(password)
+    station.next_secret_salt = station.next_secret_hash = b""
+    station.secret_changed_at = clock.now()
+    station.save(
+        update_fields=[
+            "secret_salt",
+            "secret_hash",
+            "next_secret_salt",
+            "next_secret_hash",
+            "secret_changed_at",
+        ]
+    )
+    PasswordChange.objects.filter(station=station, status__in=PasswordChange.OPEN).update(
+        status=PasswordChange.Status.FAILED, secret="", reason="set by hand", finished_at=clock.now()
+    )
     return password
+
+
+def salted(password: str) -> tuple[bytes, bytes]:
+    """Return a fresh salt and the hash to store; hexadecimal is hashed in lower case, for either case is accepted."""
+    raw = password.encode()
+    salt = secrets.token_bytes(16)
+    return salt, hash_password(raw.lower() if _HEX.fullmatch(raw) else raw, salt)
 
 
 @transaction.atomic(savepoint=False)
@@ -130,17 +169,26 @@ def ignore(onboarding: OnboardingStation) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def boot(station_id: int, *, facts: dict[str, str], now: datetime) -> ChargingStation:
-    """Store what a station says about itself at boot and count the boot. Unknown facts stay as they were."""
+def boot(
+    station_id: int, *, facts: dict[str, str], now: datetime, is_reboot: bool = True
+) -> ChargingStation:
+    """Store what a station says about itself at boot and count the boot. Unknown facts stay as they were.
+
+    Without `is_reboot` it said so on a socket that lived on: the facts are stored, a boot is not counted.
+    """
     station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station_id)
     changed = [
         name for name in BOOT_FIELDS if facts.get(name) and getattr(station, name) != facts[name][:255]
     ]
     for name in changed:
         setattr(station, name, facts[name][:255])
-    station.boot_count += 1
-    station.last_boot_at = station.last_seen_at = now
+    station.last_seen_at = now
+    if is_reboot:
+        station.boot_count += 1
+        station.last_boot_at = now
     station.save(update_fields=[*changed, "boot_count", "last_boot_at", "last_seen_at"])
+    if {"vendor", "model"} & set(changed):
+        configuration_templates.fit(station)
     events.publish(StationChanged(station_id))
     return station
 

@@ -5,7 +5,7 @@ from typing import Any
 from cpo.lib import clock
 from stations.models import Command
 from stations.ocpp.route import Payload
-from stations.services import configuration
+from stations.services import configuration, configuration_templates
 
 
 def get_configuration(command: Command, answer: Payload | None) -> None:
@@ -19,6 +19,7 @@ def get_configuration(command: Command, answer: Payload | None) -> None:
     configuration.store(command.station_id, keys=keys, unknown=unknown, now=clock.now())
     if not asked:
         configuration.complete(command.station_id, told=[key["key"] for key in keys])
+    configuration_templates.enforce(command.station_id)
 
 
 def change_configuration(command: Command, answer: Payload | None) -> None:
