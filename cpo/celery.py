@@ -20,6 +20,8 @@ app.conf.beat_schedule = {
     "close zombie sessions": {"task": "stations.tasks.close_zombies", "schedule": 30},
     "match stops without a start": {"task": "stations.tasks.match_stops", "schedule": 10},
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
+    "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},
+    "recheck charging profiles": {"task": "stations.tasks.recheck_charging_profiles", "schedule": 30},
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},

@@ -383,7 +383,6 @@ COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a
 COMMAND_WRITER = (
     "stations.ocpp.outbound.write"  # a request of a service: its action and payload in that version
 )
-COMMAND_WORDS = "stations.ocpp.outbound.request"  # a request in the words of the station's OCPP version
 
 # --- files of stations: firmware, logs -----------------------------------------------------------------------------
 

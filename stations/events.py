@@ -175,3 +175,17 @@ class FilesChanged:
 @dataclass(frozen=True, slots=True)
 class FirmwareLibraryChanged:
     """Images, trusted signers or campaigns changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingProfilesChanged:
+    """What lies on a station, shall lie there, or was told of its composite schedule changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTemplateChanged:
+    """A charging profile of the library changed."""
+
+    template_id: int

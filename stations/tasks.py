@@ -8,6 +8,7 @@ from stations.services import (
     configuration_templates,
     connections,
     partitions,
+    profile_upkeep,
     remote_watch,
     reservation_watch,
     unmatched,
@@ -45,6 +46,18 @@ def close_zombies() -> int:
 def match_stops(station_ids: list[int] | None = None) -> int:
     """Match stops that came without a known transaction with the sessions that turned up since."""
     return unmatched.match(station_ids)
+
+
+@shared_task
+def keep_charging_profiles() -> int:
+    """Mirror profiles that are over, give transactions theirs, send again what was never answered."""
+    return profile_upkeep.sweep()
+
+
+@shared_task
+def recheck_charging_profiles() -> int:
+    """Send again or verify what was confirmed before a boot, on another connection or by another clock."""
+    return profile_upkeep.recheck()
 
 
 @shared_task

@@ -6,10 +6,12 @@
 from billing.events import CdrIssued, TariffChanged
 from cpo.lib import events, nudge
 from stations.events import (
+    ChargingProfilesChanged,
     CommandChanged,
     FramesStored,
     LocationChanged,
     OnboardingChanged,
+    ProfileTemplateChanged,
     QuirksChanged,
     ReviewItemChanged,
     SecurityEventRecorded,
@@ -41,6 +43,16 @@ def variables_changed(event: VariablesChanged) -> None:
 @events.subscribe(QuirksChanged)
 def quirks_changed(event: QuirksChanged) -> None:
     nudge.topics(f"station:{event.station_id}")
+
+
+@events.subscribe(ChargingProfilesChanged)
+def charging_profiles_changed(event: ChargingProfilesChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
+
+
+@events.subscribe(ProfileTemplateChanged)
+def profile_template_changed(event: ProfileTemplateChanged) -> None:
+    nudge.topics("charging-profiles")
 
 
 @events.subscribe(LocationChanged)

@@ -42,14 +42,6 @@ def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[
     return writer(**facts)
 
 
-def request(version: str, action: str, **words: Any) -> dict[str, Any]:
-    """Write a request that services speak of in the domain's words; raise `UnknownAction` where the version has none."""
-    write = CONTENTS[version or DEFAULT_VERSION].requests.get(action)
-    if write is None:
-        raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no word for {action}")
-    return write(**words)
-
-
 def actions(version: str) -> list[str]:
     """Return the requests that may be sent to a station of this version, in alphabetical order."""
     return sorted(CONTENTS[version or DEFAULT_VERSION].outbound)

@@ -91,5 +91,4 @@ class Contents:
     outbound: Mapping[str, OutcomeHandler | None]
     not_offered: Mapping[str, str]
     sections: Mapping[str, str]
-    requests: Mapping[str, Callable[..., Payload]] = field(default_factory=dict)  # domain words -> payload
     writers: Mapping[str, RequestWriter] = field(default_factory=dict)

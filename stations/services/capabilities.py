@@ -89,7 +89,8 @@ def of(station: ChargingStation) -> Capabilities:
     features = _words(told.get("features"))
     return Capabilities(
         max_stack_level=_number(told.get("max_stack_level")),
-        max_profiles=_number(told.get("max_profiles")) or None,  # 0 would mean that none fits: nobody means that
+        max_profiles=_number(told.get("max_profiles"))
+        or None,  # 0 would mean that none fits: nobody means that
         max_periods=_number(told.get("max_periods")) or None,
         units=units,
         switches_phases=(told.get("switches_phases") or "").lower() == "true",

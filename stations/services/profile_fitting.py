@@ -122,7 +122,12 @@ def fit(wish: ChargingProfile, rung: Rung, *, can: Capabilities, place: Place, n
 
 
 def check(
-    profile: ChargingProfile, can: Capabilities, *, transaction: str | None, others: int, is_standing: bool = False
+    profile: ChargingProfile,
+    can: Capabilities,
+    *,
+    transaction: str | None,
+    others: int,
+    is_standing: bool = False,
 ) -> None:
     """Raise `UnsuitedProfile` for what the specification forbids or the station cannot hold (1.6 chapter 9.4).
 
@@ -132,7 +137,9 @@ def check(
         raise UnsuitedProfile("evseId", f"no transaction is running on EVSE {profile.evse}: K01.FR.09")
     if not is_standing:
         for fault in faults(profile, transaction=transaction):
-            raise UnsuitedProfile(fault.path, f"{fault.message} ({fault.rule})" if fault.rule else fault.message)
+            raise UnsuitedProfile(
+                fault.path, f"{fault.message} ({fault.rule})" if fault.rule else fault.message
+            )
     if can.max_stack_level is not None and profile.stack_level > can.max_stack_level:
         raise UnsuitedProfile(
             "stackLevel", f"{profile.stack_level} is more than the station's highest, {can.max_stack_level}"
@@ -147,7 +154,8 @@ def check(
             )
         if can.units and schedule.rate_unit not in can.units:
             raise UnsuitedProfile(
-                f"chargingSchedule[{index}].chargingRateUnit", f"the station does not take {schedule.rate_unit}"
+                f"chargingSchedule[{index}].chargingRateUnit",
+                f"the station does not take {schedule.rate_unit}",
             )
 
 
@@ -170,7 +178,9 @@ def _in_unit(profile: ChargingProfile, unit: RateUnit, place: Place) -> Charging
             )  # fmt: skip
 
         periods = tuple(
-            replace(period, limit=value(period.limit, _phases(period, place)), number_phases=_named(period, place))
+            replace(
+                period, limit=value(period.limit, _phases(period, place)), number_phases=_named(period, place)
+            )
             for period in schedule.periods
         )
         rate = value(schedule.min_charging_rate, _phases(schedule.periods[0], place))
