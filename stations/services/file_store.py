@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -81,7 +81,7 @@ def path(stored_as: str) -> Path:
     return Path(settings.FILES_ROOT) / stored_as[:2] / stored_as
 
 
-def pieces(stored_as: str, *, first: int = 0, count: int | None = None) -> Iterator[bytes]:
+def pieces(stored_as: str, *, first: int = 0, count: int | None = None) -> Generator[bytes]:
     """Yield the file's bytes from `first`, at most `count`; raise FileNotFoundError."""
     with path(stored_as).open("rb") as file:
         file.seek(first)
