@@ -18,6 +18,7 @@ from channels.auth import AuthMiddleware  # noqa: E402 - needs configured apps
 from django.conf import settings  # noqa: E402
 
 from cpo.console.live import LiveConsumer  # noqa: E402
+from cpo.files.edge import in_front_of  # noqa: E402
 from cpo.lib import metrics_share  # noqa: E402
 from stations.ocpp.consumer import OcppConsumer  # noqa: E402
 
@@ -34,4 +35,4 @@ async def websocket(scope, receive, send):  # type: ignore[no-untyped-def]
 
 
 metrics_share.start(settings.REDIS_URL)
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": in_front_of(http), "websocket": websocket})

@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
     "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},
     "recheck charging profiles": {"task": "stations.tasks.recheck_charging_profiles", "schedule": 30},
+    "look after files": {"task": "stations.tasks.look_after_files", "schedule": 60},
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},

@@ -7,6 +7,9 @@ from stations.services import (
     commands,
     configuration_templates,
     connections,
+    diagnostics,
+    files,
+    firmware,
     partitions,
     profile_upkeep,
     remote_watch,
@@ -71,3 +74,9 @@ def fit_templates(template_ids: list[int] | None = None) -> int:
     """Let stations follow the templates of desired values that changed; return how many templates are done."""
     ids = configuration_templates.unfitted() if template_ids is None else template_ids
     return sum(configuration_templates.fit_template(template_id) for template_id in ids)
+
+
+@shared_task
+def look_after_files() -> int:
+    """Call updates and uploads halted that went silent; delete outdated files and links."""
+    return firmware.sweep() + diagnostics.sweep() + files.sweep()

@@ -8,6 +8,8 @@ from cpo.lib import events, nudge
 from stations.events import (
     ChargingProfilesChanged,
     CommandChanged,
+    FilesChanged,
+    FirmwareLibraryChanged,
     FramesStored,
     LocationChanged,
     OnboardingChanged,
@@ -53,6 +55,16 @@ def charging_profiles_changed(event: ChargingProfilesChanged) -> None:
 @events.subscribe(ProfileTemplateChanged)
 def profile_template_changed(event: ProfileTemplateChanged) -> None:
     nudge.topics("charging-profiles")
+
+
+@events.subscribe(FilesChanged)
+def files_changed(event: FilesChanged) -> None:
+    nudge.topics(f"station:{event.station_id}", "firmware")
+
+
+@events.subscribe(FirmwareLibraryChanged)
+def firmware_library_changed(event: FirmwareLibraryChanged) -> None:
+    nudge.topics("firmware")
 
 
 @events.subscribe(LocationChanged)
