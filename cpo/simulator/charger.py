@@ -15,6 +15,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from cpo.simulator import reservations
 from cpo.simulator.answers import Payload
 from cpo.simulator.memory import Memory
 from cpo.simulator.outbox import Record
@@ -39,12 +40,16 @@ class Charger(Station):
             memory.load(self)
             self.outbox.on_change = lambda: memory.save(self)
 
-    def is_free(self, connector: int) -> bool:
-        """Whether somebody may start charging there now."""
+    def is_free(self, connector: int, id_tag: str | None = None) -> bool:
+        """Whether somebody, or the driver with this token, may start charging there now."""
         outlet = self.outlets[connector]
-        return (
-            outlet.operative and connector not in self.running and outlet.status in {"Available", "Preparing"}
-        )
+        is_open = outlet.operative and outlet.status in {"Available", "Preparing", "Reserved"}
+        return is_open and connector not in self.running and reservations.admits(self, connector, id_tag)
+
+    def is_idle(self, connector: int) -> bool:
+        """Whether nobody uses the connector or holds it."""
+        outlet = self.outlets[connector]
+        return outlet.operative and outlet.status == "Available" and connector not in self.running
 
     async def plug(self, connector: int = 1, car: Car | None = None) -> None:
         """A car is plugged in."""
@@ -66,6 +71,7 @@ class Charger(Station):
         """Close the relay and send (or queue) StartTransaction. Waits for the answer while online."""
         outlet = self.outlets[connector]
         transaction = Transaction(connector, id_tag, outlet.register_wh, self.clock.now())
+        held = reservations.taken_by(self, connector, id_tag)
         outlet.closed = True
         self.running[connector] = transaction
         transaction.start_record = self.outbox.put(
@@ -75,7 +81,8 @@ class Charger(Station):
                 "idTag": id_tag,
                 "meterStart": transaction.meter_start_wh,
                 "timestamp": timestamp(transaction.started_at),
-            },
+            }
+            | ({"reservationId": held.id} if held else {}),
             transaction.key,
         )
         self._spawn("StartTransaction", self._learn_id(transaction))
@@ -157,6 +164,8 @@ class Charger(Station):
     async def set_operative(self, connectors: Iterable[int], operative: bool) -> None:
         for number in connectors:
             self.outlets[number].operative = operative
+            if not operative:
+                reservations.drop(self, number)
             await self.set_status(number, "Available" if operative else "Unavailable")
 
     async def reboot(self, reason: str = "Reboot") -> None:

@@ -64,7 +64,7 @@ async def visitors(charger: Charger, connector: int, tokens: list[str]) -> None:
 async def visit(charger: Charger, connector: int, id_tag: str, duration_s: int) -> None:
     """One car, unless the connector is taken or the token refused."""
     outlet = charger.outlets[connector]
-    if not charger.is_free(connector):
+    if not charger.is_free(connector, id_tag):
         return
     car = Car(stored_wh=Fraction(chance.randint(6_000, 40_000)), max_power_w=outlet.max_power_w)
     try:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from cpo.simulator import reservations
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ KNOWN_VENDOR = "org.opencpo.simulator"
 async def remote_start_transaction(charger: "Charger", payload: Payload) -> Answer:
     """Accept if a connector is free (5.11); the charging itself begins after the answer."""
     wanted = payload.get("connectorId")
-    free = [outlet.number for outlet in charger.outlets.values() if charger.is_free(outlet.number)]
+    free = [number for number in charger.outlets if charger.is_free(number, payload["idTag"])]
     number = wanted if wanted in free else (free[0] if free and wanted is None else None)
     if number is None:
         return Answer({"status": "Rejected"})
@@ -120,6 +121,8 @@ async def not_implemented(charger: "Charger", payload: Payload) -> Payload:
 
 
 REACTIONS: dict[str, Reaction] = {
+    "CancelReservation": reservations.cancel_reservation,
+    "ReserveNow": reservations.reserve_now,
     "RemoteStartTransaction": remote_start_transaction,
     "RemoteStopTransaction": remote_stop_transaction,
     "Reset": reset,

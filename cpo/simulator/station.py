@@ -10,6 +10,7 @@ from cpo.simulator.clock import StoryClock, WallClock
 from cpo.simulator.outbox import Outbox
 from cpo.simulator.outlet import Outlet
 from cpo.simulator.reactions import REACTIONS, not_implemented
+from cpo.simulator.reservations import Held
 from cpo.simulator.transaction import Transaction, timestamp
 from cpo.simulator.wire import CallFailed, Frame, NoAnswer, Offline, Wire, station_url
 
@@ -54,6 +55,8 @@ class Station:
         self.reactions: dict[str, answers.Reaction] = dict(REACTIONS)
         self.running: dict[int, Transaction] = {}
         self.known_tags: dict[str, str] = {}
+        self.groups: dict[str, str] = {}  # token -> parentIdTag
+        self.reservations: dict[int, Held] = {}
         self.failures: list[tuple[str, BaseException]] = []
         self.heartbeat_interval_s = 300
         self.wire = Wire(self._serve)
@@ -154,6 +157,7 @@ class Station:
         answer = await self.call("Authorize", {"idTag": id_tag})
         status = str(answer["idTagInfo"]["status"])
         self.known_tags[id_tag] = status
+        self.groups[id_tag] = str(answer["idTagInfo"].get("parentIdTag", ""))
         return status
 
     async def report_status(self, connector: int | None = None) -> None:

@@ -215,7 +215,7 @@ def open_at(station: ChargingStation) -> list[Reservation]:
 def bind(reservation: Reservation, session: ChargingSession) -> Reservation:
     """Note the session that used it, in the caller's transaction."""
     reservation.status, reservation.reason, reservation.previous = Status.USED, "", None
-    reservation.session, reservation.ended_at = session, session.started_at
+    reservation.session, reservation.ended_at = session, clock.now()
     if reservation.evse_id is not None and reservation.evse_id != session.evse_id:
         reservation.reason = "used at another EVSE"
     save(reservation)
