@@ -65,21 +65,21 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.queue.qsize()
 
     def ping_every(self, seconds: float) -> None:
-        """Ping it so often from now on; 0: never."""
+        """Ping it so often from now on, and give it as long to answer; 0: never."""
         self.stop_keepalive()
-        self.ping_interval = seconds
+        self.ping_interval = self.ping_timeout = seconds
         if self.handshake_complete and not self.close_sent:
             self.start_keepalive()
 
-    async def is_alive(self, within_s: float) -> bool:
-        """Ping it and return whether anything came back in time. A peer that is read from slowly is alive."""
+    async def is_alive(self, within_s: float, *, with_ping: bool = True) -> bool:
+        """Ping it and return whether anything comes in time. A peer that is read from slowly is alive."""
         if self.transport.is_closing() or self.disconnected:
             return False
         if self.read_paused:
             return True
         heard: asyncio.Future[bool] = self.loop.create_future()
         self._listeners.append(heard)
-        if not self.close_sent:
+        if with_ping and not self.close_sent:
             self.conn.send_ping(b"alive?")
             self.transport.write(b"".join(self.conn.data_to_send()))
         try:

@@ -87,6 +87,8 @@ class Histogram(Metric):
 ocpp_messages = Counter("ocpp_messages_total", "OCPP messages", "version", "action", "direction", "verdict")
 ocpp_connections = Gauge("ocpp_connections", "open sockets of stations", "version")
 ocpp_handshakes = Counter("ocpp_handshakes_total", "attempts of stations to connect", "verdict")
+ocpp_takeovers = Counter("ocpp_takeovers_total", "second connections of a station, and who stayed", "verdict")
+ocpp_closed = Counter("ocpp_closed_total", "sockets of stations that we closed", "reason")
 ocpp_answer_seconds = Histogram(
     "ocpp_answer_seconds",
     "from a CALL of a station read until its answer is written",

@@ -27,20 +27,24 @@ class Workers:
 
     def __init__(self, size: int, *, name: str) -> None:
         self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self.pending = 0  # calls that run or wait for a thread
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the function in a thread and return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: guarded(function, *args, **kwargs)
-        )
+        return await self._call(lambda: guarded(function, *args, **kwargs))
 
     async def patiently(
         self, patience_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run the function, again and again while the database is away; raise `Unavailable` when patience is over."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, lambda: retried(patience_s, function, *args, **kwargs)
-        )
+        return await self._call(lambda: retried(patience_s, function, *args, **kwargs))
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        self.pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self.pending -= 1
 
     def close(self) -> None:
         """Let running calls end and stop the threads."""

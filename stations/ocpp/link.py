@@ -53,7 +53,9 @@ class Link:
     sessions: dict[str, KnownSession] = field(default_factory=dict)  # by transaction id; open or just ended
     unknown: set[tuple[str, int]] = field(default_factory=set)  # (transaction id, evse id) that lead nowhere
     statuses: dict[tuple[int, int], StatusFact] = field(default_factory=dict)  # last word of each connector
-    quirks: Mapping[str, Any] = field(default_factory=dict)  # what holds for the station, `services.quirks.KNOWN`
+    quirks: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what holds for the station, `services.quirks.KNOWN`
     booted: bool = False  # its BootNotification was answered with Accepted
     boots: int = 0  # BootNotifications answered on this socket
     asked_for_boot: bool = False  # by us, on this socket
@@ -64,6 +66,13 @@ class Link:
     @property
     def station_id(self) -> int:
         return self.station.pk
+
+    def become(self, station: ChargingStation) -> None:
+        """Take over what the station said about itself at boot (blocking where its make is another one)."""
+        was, self.station = self.station, station
+        makes = [(s.vendor, s.model, s.firmware_version) for s in (was, station)]
+        if makes[0] != makes[1]:
+            self.quirks = quirks.flags(station)
 
     def seen(self, now: datetime) -> tuple[int, datetime] | None:
         """Return what to write down about this sign of life, if it is worth a row update."""

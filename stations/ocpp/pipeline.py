@@ -19,7 +19,7 @@ from stations.ocpp.link import Lacking, Link
 from stations.ocpp.route import Contents, Incoming, Payload, Plain, Route
 from stations.ocpp.v16.routes import CONTENTS as V16
 from stations.ocpp.writer import Unstorable, Writer
-from stations.services import review
+from stations.services import quirks, review
 from stations.services.errors import StationsError
 from stations.services.ingest import Facts, FrameRow
 
@@ -113,6 +113,8 @@ class Pipeline:
         return reply
 
     def _frame_in(self, link: Link, incoming: Incoming, text: str) -> FrameRow:
+        if incoming.flags:
+            quirks.tally.note(link.station_id, incoming.flags)
         return FrameRow(
             incoming.received_at, link.station_id, link.epoch, "i", CALL, incoming.message_id, incoming.action[:64],
             redact.frame(text), ",".join(incoming.flags),
@@ -128,6 +130,8 @@ class Pipeline:
 
     async def _handle(self, route: Route, link: Link, incoming: Incoming) -> Payload:
         if not route.is_fast:
+            if route.from_memory is not None and self.workers.pending > settings.OCPP_CAREFUL_BACKLOG:
+                raise Unavailable("everyone comes at once")
             return await self.workers.patiently(
                 settings.OCPP_STORE_TIMEOUT_S, _carefully, route, link, incoming
             )

@@ -15,18 +15,20 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils.module_loading import import_string
 
-from cpo.lib import clock, events, redact
+from cpo.lib import clock, events, keyring, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
-from stations.services import guarded_commands, review, wake
+from stations.services import guarded_commands, review, sealed, wake
 from stations.services.errors import NotOpen, StationOffline
 from stations.services.guarded_keys import without_secrets
 
 log = structlog.get_logger(__name__)
 
 Status = Command.Status
+LONGEST_CALL = timedelta(minutes=15)
 AUTOMATIC = -10  # priority of what nobody asked for: it lets an operator's command pass
 
 
@@ -86,17 +88,20 @@ def queue(
 
 
 @transaction.atomic(savepoint=False)
-def claim(station_id: int, *, epoch: int) -> Command | None:
-    """Take the first waiting command for the owner of this epoch's socket and mark it sent; None if none waits."""
+def claim(station_id: int, *, epoch: int, is_asked_for: bool = False) -> Command | None:
+    """Take the first waiting command for the owner of this epoch's socket and mark it sent; None if none waits.
+
+    With `is_asked_for`, automatic ones go on waiting.
+    """
     if not ChargingStation.objects.filter(pk=station_id, epoch=epoch).exists():
         return None
     now = clock.now()
-    command = (
-        Command.objects.select_for_update(skip_locked=True)
-        .filter(station_id=station_id, status=Status.QUEUED, expires_at__gt=now)
-        .order_by("-priority", "id")
-        .first()
+    waiting = Command.objects.select_for_update(skip_locked=True).filter(
+        station_id=station_id, status=Status.QUEUED, expires_at__gt=now
     )
+    if is_asked_for:
+        waiting = waiting.filter(priority__gte=0)
+    command = waiting.order_by("-priority", "id").first()
     if command is None:
         return None
     command.status = Status.SENT
@@ -104,7 +109,7 @@ def claim(station_id: int, *, epoch: int) -> Command | None:
     command.sent_epoch = epoch
     command.save(update_fields=["status", "sent_at", "sent_epoch"])
     _publish(command)
-    return command
+    return _readable(command)
 
 
 @transaction.atomic(savepoint=False)
@@ -145,6 +150,18 @@ def timed_out(uid: str, *, station_id: int, reason: str) -> None:
     command.payload = redact.payload(command.payload)
     command.save(update_fields=["status", "payload", "error_description"])
     _publish(command)
+
+
+@transaction.atomic(savepoint=False)
+def put_back(uid: str, *, epoch: int) -> None:
+    """Let a claimed command wait again: its socket was gone before it was written to."""
+    put = Command.objects.filter(uid=uid, status=Status.SENT, sent_epoch=epoch).update(
+        status=Status.QUEUED, sent_at=None, sent_epoch=None
+    )
+    if put:
+        command = Command.objects.get(uid=uid)
+        wake.command(command.station_id)
+        _publish(command)
 
 
 def connection_lost(station_id: int, *, epoch: int) -> None:
@@ -199,7 +216,12 @@ def expire() -> int:
             _publish(command)
             count += 1
     horizon = now - timedelta(seconds=settings.OCPP_CALL_TIMEOUT_S + 30)
-    for command in Command.objects.filter(status=Status.SENT, sent_at__lt=horizon)[:1000]:
+    sent = Command.objects.filter(status=Status.SENT, sent_at__lt=horizon)
+    # A socket that is still there times its commands out itself: some stations are given more time (call_timeout_s).
+    is_watched = Q(
+        station__is_online=True, station__epoch=F("sent_epoch"), sent_at__gte=horizon - LONGEST_CALL
+    )
+    for command in sent.exclude(is_watched)[:1000]:
         timed_out(command.uid, station_id=command.station_id, reason="no answer, and the sender is gone")
         count += 1
     return count
@@ -209,6 +231,20 @@ def stations_with_queue(station_ids: list[int]) -> list[int]:
     """Return which of these stations have a command waiting."""
     waiting = Command.objects.filter(station_id__in=station_ids, status=Status.QUEUED)
     return list(waiting.values_list("station_id", flat=True).distinct())
+
+
+def _readable(command: Command) -> Command | None:
+    """Give a claimed command with its secrets as they go over the wire; the row keeps them sealed."""
+    try:
+        command.payload = sealed.opened(command.payload)
+    except keyring.UnreadableSecret:
+        command.refresh_from_db()
+        command.error_description = "its secret was encrypted with a FIELD_KEY that is gone"
+        command.sent_at = None
+        command.save(update_fields=["sent_at"])
+        _finish(command, Status.FAILED)
+        return None
+    return command
 
 
 def _awaiting(uid: str, *, station_id: int) -> Command | None:

@@ -5,16 +5,19 @@ advisory lock named after itself, so that the lock of a killed process is free a
 """
 
 import zlib
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from cpo.lib import clock, database, events
 from stations.events import OnboardingChanged, StationConnected, StationDisconnected
-from stations.models import ChargingStation, ConnectionEvent, OnboardingStation
-from stations.services import commands, wake
+from stations.models import ChargingStation, ConnectionEvent, OnboardingStation, ReviewItem
+from stations.services import commands, provisioning, requests, review, wake
 
+TAKEOVERS_WITHIN = timedelta(minutes=5)
 LOCK_SPACE = 0x0CB0  # first half of the advisory lock; the second is a hash of the owner's name
 
 
@@ -90,6 +93,120 @@ def closed(
     )
     if went:
         events.publish(StationDisconnected(station_id, epoch))
+
+
+class Incumbent(NamedTuple):
+    """Whoever owns a station's connection now, and how often it was taken over lately."""
+
+    owner: str
+    address: str
+    takeovers: int
+
+
+def incumbent(station_id: int) -> Incumbent | None:
+    """Return the connection that a new one would replace; None when there is none."""
+    station = ChargingStation.objects.filter(pk=station_id).values("epoch", "owner", "is_online").first()
+    if station is None or not station["is_online"]:
+        return None
+    events_ = ConnectionEvent.objects.filter(station_id=station_id)
+    current = events_.filter(epoch=station["epoch"]).values_list("remote_address", flat=True).first()
+    lately = clock.now() - TAKEOVERS_WITHIN
+    takeovers = events_.filter(closed_by="takeover", closed_at__gt=lately).count()
+    return Incumbent(station["owner"], current or "", takeovers)
+
+
+def duplicate(station_id: int, *, kept: str, refused: str) -> None:
+    """Tell an operator that a second device speaks as this station, and was kept out (case H13)."""
+    station = ChargingStation.objects.get(pk=station_id)
+    review.raise_item(
+        ReviewItem.Kind.DUPLICATE_CONNECTION,
+        key=f"duplicate:{station_id}:{clock.now():%Y-%m-%d}",
+        summary=f"{station.identity}: {refused} connected as this station while {kept} was alive",
+        station=station,
+        facts={"kept": kept, "refused": refused},
+    )
+
+
+def many_takeovers(station_id: int, *, takeovers: int) -> None:
+    """Tell an operator that two connections of one station keep throwing each other out (case H15)."""
+    station = ChargingStation.objects.get(pk=station_id)
+    review.raise_item(
+        ReviewItem.Kind.DUPLICATE_CONNECTION,
+        key=f"takeovers:{station_id}:{clock.now():%Y-%m-%d}",
+        summary=f"{station.identity}: {takeovers} takeovers in five minutes, two devices or a flapping line",
+        station=station,
+        facts={"takeovers": takeovers},
+    )
+
+
+@transaction.atomic(savepoint=False)
+def probe(station_id: int, *, question: str) -> None:
+    """Ask the process that holds a station's socket for a sign of life; it answers through `wake.alive`."""
+    wake.probe(station_id, question)
+
+
+@transaction.atomic(savepoint=False)
+def answer_probe(station_id: int, *, question: str, is_alive: bool) -> None:
+    """Answer another process's question."""
+    wake.alive(station_id, question, is_alive=is_alive)
+
+
+def superseded(epochs: dict[int, int]) -> dict[int, int]:
+    """Return which of these stations have a newer connection than the one given, and its epoch."""
+    rows = ChargingStation.objects.filter(pk__in=list(epochs)).values_list("pk", "epoch")
+    return {pk: epoch for pk, epoch in rows if epoch > epochs[pk]}
+
+
+def silence_s(station_id: int) -> float:
+    """Return after how many seconds without a message a station counts as silent."""
+    return settings.OCPP_SILENCE_FACTOR * provisioning.heartbeat_interval_s(station_id)
+
+
+def silent(station_id: int, *, since: datetime, is_alive: bool) -> None:
+    """Tell an operator that a connected station says nothing; `is_alive`: its socket still answers pings."""
+    station = ChargingStation.objects.get(pk=station_id)
+    what = "answers pings, but sends no message" if is_alive else "gave no sign of life and was disconnected"
+    review.raise_item(
+        ReviewItem.Kind.SILENT_STATION,
+        key=f"silent:{station_id}:{clock.now():%Y-%m-%d}",
+        summary=f"{station.identity} {what} since {since:%H:%M} UTC",
+        station=station,
+        facts={"since": since.isoformat(), "answers_pings": is_alive},
+    )
+
+
+def resolve_silence() -> int:
+    """Close the items of stations that speak again; return how many."""
+    open_items = ReviewItem.objects.filter(kind=ReviewItem.Kind.SILENT_STATION, resolved_at=None)
+    speaking = open_items.filter(station__is_online=True, station__last_seen_at__gt=F("last_at"))
+    for item in speaking:
+        review.resolve(item, by="OpenCPO", resolution="it speaks again")
+    return len(speaking)
+
+
+def flooded(station_id: int, *, action: str) -> None:
+    """Tell an operator that a station sent more than it may, without end, and was disconnected (cases D4 and D5)."""
+    station = ChargingStation.objects.get(pk=station_id)
+    review.raise_item(
+        ReviewItem.Kind.FLOOD,
+        key=f"flood:{station_id}:{clock.now():%Y-%m-%d}",
+        summary=f"{station.identity} sends too many messages, the last one {action or 'unreadable'}",
+        station=station,
+        facts={"action": action, "per_s": settings.OCPP_MESSAGES_PER_S},
+    )
+
+
+def ask_for_boot(station: ChargingStation) -> None:
+    """Ask a connected station for the BootNotification that it did not send (quirk 8; 1.6 section 5.17)."""
+    requests.queue(
+        station,
+        "boot_notification",
+        facts={},
+        requested_by="missing boot",
+        queue_offline=True,
+        ttl_s=60,
+        priority=commands.AUTOMATIC + 1,
+    )
 
 
 def reclaim(owner: str, epochs: dict[int, int]) -> None:

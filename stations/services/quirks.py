@@ -36,6 +36,7 @@ class Known:
     unit: str = ""
     choices: tuple[str, ...] = ()
     lowest: int = 0
+    highest: int = 86_400
 
     def clean(self, value: Any) -> Any:
         """Return the value as it is kept; ValueError for what the flag cannot be."""
@@ -43,8 +44,12 @@ class Known:
             if not isinstance(value, bool):
                 raise ValueError("true or false")
         elif self.kind == "number":
-            if isinstance(value, bool) or not isinstance(value, int) or not self.lowest <= value <= 86_400:
-                raise ValueError(f"a whole number from {self.lowest} to 86400")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int)
+                or not self.lowest <= value <= self.highest
+            ):
+                raise ValueError(f"a whole number from {self.lowest} to {self.highest}")
         elif value not in self.choices:
             raise ValueError(f"one of {', '.join(self.choices)}")
         return value
@@ -61,7 +66,11 @@ KNOWN: dict[str, Known] = {
         "Automatic commands a minute at most (else OCPP_AUTOMATIC_PER_MINUTE)", "number", "/min", lowest=1
     ),
     "call_timeout_s": Known(
-        "Seconds it may take to answer a command (else OCPP_CALL_TIMEOUT_S)", "number", "s", lowest=1
+        "Seconds it may take to answer a command (else OCPP_CALL_TIMEOUT_S)",
+        "number",
+        "s",
+        lowest=1,
+        highest=900,
     ),
     "redial_after_timeouts": Known(
         "Commands in a row without an answer, while it does send, after which its socket is closed so that it dials "

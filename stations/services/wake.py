@@ -24,6 +24,16 @@ def taken_over(station_id: int, epoch: int) -> None:
     _notify(f"epoch:{station_id}:{epoch}")
 
 
+def probe(station_id: int, question: str) -> None:
+    """Somebody asks whether this station's socket lives: its owner answers."""
+    _notify(f"probe:{station_id}:{question}")
+
+
+def alive(station_id: int, question: str, *, is_alive: bool) -> None:
+    """Answer such a question."""
+    _notify(f"alive:{station_id}:{question}:{int(is_alive)}")
+
+
 def _notify(text: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select pg_notify(%s, %s)", [CHANNEL, text])

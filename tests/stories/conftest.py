@@ -22,6 +22,10 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
             **process_env,
             "OCPP_CALL_TIMEOUT_S": "1",
             "OCPP_SETTLE_S": "0.3",
+            "OCPP_BOOT_WAIT_S": "3",
+            "OCPP_AUTOMATIC_PER_MINUTE": "60000",
+            "OCPP_MESSAGES_PER_S": "500",
+            "OCPP_READ_CONFIGURATION_AFTER_BOOT": "0",  # most stories count what a station is sent
             "OCPP_ALLOW_PROFILE_0": "0",
         }
     )
@@ -32,8 +36,11 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
 
 @pytest.fixture
 def ada(transactional_db: None) -> "Iterator[ChargingStation]":
-    """Give a registered station with two connectors, and Bo's token."""
-    from stations.services import provisioning
+    """Give a registered station with two connectors, and Bo's token.
+
+    Most stories begin in the middle of its life: nobody asks it for the BootNotification that it does not send.
+    """
+    from stations.services import provisioning, quirks
     from tests import factories
     from tests.stories.story import PASSWORD
 
@@ -42,6 +49,7 @@ def ada(transactional_db: None) -> "Iterator[ChargingStation]":
     factories.token("BO-1")
     station = factories.station("ADA-1", connectors=2)
     provisioning.set_password(station, password=PASSWORD)
+    quirks.override(station, flag="no_boot_on_reconnect", value=True, by="Ada")
     yield station
     wait_until_quiet()
 
