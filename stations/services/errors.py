@@ -107,3 +107,19 @@ class NotEnded(StationsError):
 
 class ImplausibleEnergy(StationsError):
     """An energy that no session can have: negative, or more than any meter counts."""
+
+
+class NoLocalList(StationsError):
+    """The station shall have no local authorization list, so none can be sent."""
+
+
+class ChangeUnderWay(StationsError):
+    """The station's password or security profile is being changed already."""
+
+
+class LowerProfile(StationsError):
+    """A security profile is never lowered over OCPP (A00.FR.005): an operator does it at the station and here."""
+
+
+class NoRoot(StationsError):
+    """There is no root certificate that the station could be given."""

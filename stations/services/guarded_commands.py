@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from stations.models import ChargingStation, FileLink
-from stations.services import files, firmware_checks
+from stations.services import files, firmware_checks, security_guards
 from stations.services.errors import ForbiddenLocation, InvalidPayload, UntrustedFirmware
 
 Payload = dict[str, Any]
@@ -60,6 +60,7 @@ def _location(station: ChargingStation, url: str, direction: str, path: str) -> 
 
 
 CHECKS: dict[str, Check] = {
+    "ChangeConfiguration": security_guards.configuration,
     "GetDiagnostics": diagnostics,
     "GetLog": log,
     "SignedUpdateFirmware": signed_firmware,

@@ -26,7 +26,7 @@ from stations.services.errors import InvalidIdentity, InvalidPassword
 _IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 _PASSWORD = re.compile(r"[\x21-\x7e]{16,40}")
 _HEX = re.compile(rb"([0-9A-Fa-f]{2})+")
-_ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 EVSE_FIELDS = ("evse_id", "physical_reference", "uid")  # of `ensure_connector` that belong to the EVSE
 PASSWORD_LENGTH = 32  # characters of a generated secret: 185 bits
 
@@ -40,6 +40,11 @@ def check_identity(identity: str) -> str:
     if not _IDENTITY.fullmatch(identity) or set(identity) == {"."}:
         raise InvalidIdentity("1 to 48 of the characters A-Z a-z 0-9 * - _ = + | @ .")
     return identity
+
+
+def is_password(text: str) -> bool:
+    """Tell whether a station can be given this password: 16 to 40 printable characters without spaces."""
+    return _PASSWORD.fullmatch(text) is not None
 
 
 def hash_password(password: str | bytes, salt: bytes) -> bytes:
@@ -120,8 +125,8 @@ def set_password(station: ChargingStation, *, password: str | None = None) -> st
     It is in force at once: a password that is just being changed over OCPP is forgotten.
     """
     if password is None:
-        password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
-    if not _PASSWORD.fullmatch(password):
+        password = "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
+    if not is_password(password):
         raise InvalidPassword("16 to 40 printable characters without spaces")
     station.secret_salt, station.secret_hash = salted(password)
     station.next_secret_salt = station.next_secret_hash = b""
@@ -169,9 +174,7 @@ def ignore(onboarding: OnboardingStation) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def boot(
-    station_id: int, *, facts: dict[str, str], now: datetime, is_reboot: bool = True
-) -> ChargingStation:
+def boot(station_id: int, *, facts: dict[str, str], now: datetime, is_reboot: bool = True) -> ChargingStation:
     """Store what a station says about itself at boot and count the boot. Unknown facts stay as they were.
 
     Without `is_reboot` it said so on a socket that lived on: the facts are stored, a boot is not counted.
