@@ -291,6 +291,9 @@ OCPP_AUTOMATIC_PER_MINUTE = env.int(
 OCPP_REDIAL_AFTER_TIMEOUTS = env.int(
     "OCPP_REDIAL_AFTER_TIMEOUTS", default=3
 )  # unanswered commands in a row, from a station that does send, after which it must dial again; 0: never
+OCPP_LOOK_EVERY_S = env.float(
+    "OCPP_LOOK_EVERY_S", default=5.0
+)  # seconds between looks at what a lost wake-up would have told, and for silent stations
 OCPP_PING_INTERVAL_S = env.float("OCPP_PING_INTERVAL_S", default=60.0)  # seconds; 0: no pings
 OCPP_TAKEOVER_PING_S = env.float(
     "OCPP_TAKEOVER_PING_S", default=5.0

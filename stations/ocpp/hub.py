@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 5.0  # seconds between looks at the queue without a wake-up
 LISTEN_AGAIN_S = 1.0  # seconds until a lost listener connects again
 
 _hubs: dict[int, "Hub"] = {}
@@ -157,7 +156,7 @@ class Hub:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(settings.OCPP_LOOK_EVERY_S)
             with contextlib.suppress(DatabaseError):
                 await self.workers.run(quirks.count, quirks.tally.take())
             if not self.sockets:
