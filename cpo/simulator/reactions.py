@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cpo.simulator import reservations
+from cpo.simulator import files, reservations
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ async def trigger_message(charger: "Charger", payload: Payload) -> Answer:
         "Heartbeat": charger.heartbeat,
         "StatusNotification": lambda: charger.report_status(number),
         "MeterValues": lambda: charger.report_meters(number),
+        "DiagnosticsStatusNotification": lambda: files.trigger_log(charger),
+        "FirmwareStatusNotification": lambda: files.trigger_firmware(charger),
     }.get(payload["requestedMessage"])
     if wanted is None:
         return Answer({"status": "NotImplemented"})
@@ -133,4 +135,5 @@ REACTIONS: dict[str, Reaction] = {
     "ChangeConfiguration": change_configuration,
     "ClearCache": clear_cache,
     "DataTransfer": data_transfer,
+    **files.REACTIONS,
 }

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from cpo.simulator import answers, configuration
+from cpo.simulator import answers, configuration, files
 from cpo.simulator.answers import Answer, Payload
 from cpo.simulator.clock import StoryClock, WallClock
 from cpo.simulator.outbox import Outbox
@@ -53,6 +53,7 @@ class Station:
             for n in range(1, connectors + 1)
         }
         self.reactions: dict[str, answers.Reaction] = dict(REACTIONS)
+        self.files = files.Habits()
         self.running: dict[int, Transaction] = {}
         self.known_tags: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # token -> parentIdTag
