@@ -141,7 +141,6 @@ def _each(rows: QuerySet[InstalledProfile], act: Any) -> int:
 def _end(row: InstalledProfile) -> bool:
     """A TxProfile goes by itself, a default that stood for one does not."""
     smart_charging.take_back(row, by=BY_US)
-    row.refresh_from_db()
     outlives = row.purpose != Purpose.TX and row.on_station is not None
     is_expired = row.valid_to is not None and row.valid_to <= clock.now()
     if outlives and not is_expired and row.is_wanted:

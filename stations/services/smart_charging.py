@@ -84,6 +84,8 @@ def install(
         profile_id=_next_id(station),
         created_at=clock.now(),
     )
+    if row.pk is not None:
+        take_back(row, by=requested_by)
     row.station, row.template, row.parent = station, template, parent
     row.wish = to_v2(replace(profile, id=row.profile_id))
     row.profile = row.profile or row.wish
@@ -92,7 +94,6 @@ def install(
     row.is_wanted, row.answers, row.tries, row.next_try_at, row.detail = True, [], 0, None, ""
     row.last_updated = clock.now()
     row.save()
-    take_back(row, by=requested_by)
     if keep_offline and not station.is_online:
         _fitted(row)  # what can never be sent is refused now
         return move(row, State.WANTED)
@@ -256,11 +257,10 @@ def clear(
     row = InstalledProfile.objects.select_for_update(of=["self"]).select_related("station").get(pk=row.pk)
     for part in row.parts.filter(state__in=InstalledProfile.LIVE):
         clear(part, requested_by=requested_by, keep_offline=True)
+    take_back(row, by=requested_by)
     row.is_wanted, row.tries, row.next_try_at, row.detail = False, 0, None, ""
     row.save(update_fields=["is_wanted", "tries", "next_try_at", "detail"])
-    take_back(row, by=requested_by)
-    row.refresh_from_db()
-    if row.state in (State.CLEARED, State.ENDED):
+    if not row.is_live:
         return None
     if row.on_station is None and row.state not in (State.SENT, State.UNKNOWN):
         move(row, State.CLEARED)
@@ -304,10 +304,9 @@ def clear_matching(
         queue_offline=queue_offline,
     )
     for row in _matching(station.pk, criteria):
+        take_back(row, by=requested_by)
         row.is_wanted = False
         row.save(update_fields=["is_wanted"])
-        take_back(row, by=requested_by)
-        row.refresh_from_db()
         if row.on_station is None and row.state not in (State.SENT, State.UNKNOWN):
             move(row, State.CLEARED)
     events.publish(ChargingProfilesChanged(station.pk))
@@ -568,7 +567,7 @@ def _set_aside(row: InstalledProfile, profile: ChargingProfile) -> None:
 
 def _passes(row: InstalledProfile) -> bool:
     """Tell whether a profile ends by itself, or is somebody's who lifts it again."""
-    return row.valid_to is not None or row.session_id is not None or row.source != OPERATOR
+    return row.valid_to is not None or row.session_id is not None or row.source not in (OPERATOR, BY_HAND)
 
 
 def _learn(row: InstalledProfile) -> None:
@@ -759,17 +758,20 @@ def _matching(station_id: int, criteria: Criteria) -> list[InstalledProfile]:
 
 def take_back(row: InstalledProfile, *, by: str) -> None:
     """Cancel commands about a row that were not sent yet: a newer wish stands."""
-    waiting = Command.objects.filter(subject=subject(row), status=Command.Status.QUEUED)
-    uids = list(waiting.values_list("pk", flat=True))
-    if not uids:
+    waiting = list(Command.objects.filter(subject=subject(row), status=Command.Status.QUEUED))
+    if not waiting:
         return
-    InstalledProfile.objects.filter(pk=row.pk).update(command="")  # its outcome is not about the newer wish
-    for command in Command.objects.filter(pk__in=uids):
+    row.command = ""  # their outcome is not about the newer wish
+    row.save(update_fields=["command"])
+    for command in waiting:
         try:
             with transaction.atomic():
                 commands.cancel(command, by=by or "a newer wish")
         except NotOpen:
-            continue  # its sender was faster
+            return  # its sender was faster
+    if row.state == State.SENT:
+        row.state = State.INSTALLED if row.on_station else State.UNKNOWN if row.tries else State.WANTED
+        row.save(update_fields=["state"])
 
 
 def _rung(row: InstalledProfile) -> str:
