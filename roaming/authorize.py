@@ -73,6 +73,12 @@ def partner_token(uid: str, *, station: ChargingStation) -> Decision | None:
     return Decision(status="Invalid", token=token, group_id=token.group_id, party=party)
 
 
+def listed_parties() -> frozenset[str]:
+    """Return the partners ('NL*ABC') whose tokens stations may keep in their local lists: those we are connected with."""
+    parties = RemoteParty.objects.of_drivers().filter(connection__status="registered")
+    return frozenset(key.upper() for key in parties.values_list("key", flat=True))
+
+
 def _find(uid: str) -> tuple[IdToken, Connection] | None:
     """Return the partner's token with this uid and the connection that it came by; a usable one first."""
     candidates = list(IdToken.objects.filter(uid__iexact=uid).exclude(country_code="").order_by("-pk")[:10])

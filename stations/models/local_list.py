@@ -10,9 +10,9 @@ from stations.models.locations import ChargingStation, Location
 
 
 class LocalListContent(models.Model):
-    """The entries of a list, each `[uid, type, expires at (ISO 8601) or '', group id]`, most recently used first."""
+    """The entries of a list by uid, each `[uid, type, expires at (ISO 8601) or "", group id]`."""
 
-    digest = models.CharField(max_length=64, unique=True)  # of the entries in the order of their uids
+    digest = models.CharField(max_length=64, unique=True)  # of entries and counts
     entries = models.JSONField(default=list)
     size = models.PositiveIntegerField(default=0)
     left_out = models.PositiveIntegerField(default=0)  # did not fit into the station
@@ -58,6 +58,7 @@ class LocalList(models.Model):
     reported_version = models.BigIntegerField(null=True, blank=True)  # -1: not supported, 0: empty
     reported_at = models.DateTimeField(null=True, blank=True)
     position = models.PositiveIntegerField(default=0)  # entries of the update that the station has accepted
+    part = models.PositiveIntegerField(default=0)  # entries in the request under way
     command_uid = models.CharField(max_length=36, blank=True)  # whose outcome is awaited
     tries = models.PositiveSmallIntegerField(default=0)  # in a row that came to nothing
     next_try_at = models.DateTimeField(null=True, blank=True)

@@ -11,6 +11,7 @@ from stations.ocpp.pipeline import CONTENTS
 from stations.services.errors import InvalidPayload, UnknownAction
 
 DEFAULT_VERSION = "1.6"  # of a station that never connected
+ID_TOKEN_LENGTHS = {"1.6": 20}  # characters of an id token in a version's words; 36 where it is not said
 
 
 def check(version: str, action: str, payload: dict[str, Any]) -> None:
@@ -40,6 +41,11 @@ def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[
     if writer is None:
         raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no words for {request!r}")
     return writer(**facts)
+
+
+def id_token_length(version: str) -> int:
+    """Return how many characters an id token can have in this version's words."""
+    return ID_TOKEN_LENGTHS.get(version or DEFAULT_VERSION, 36)
 
 
 def actions(version: str) -> list[str]:

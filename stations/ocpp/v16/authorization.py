@@ -1,4 +1,4 @@
-"""Authorize (OCPP 1.6 section 4.1)."""
+"""Authorize and ClearCache (OCPP 1.6 sections 4.1 and 5.4)."""
 
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
@@ -12,3 +12,8 @@ def authorize(link: Link, incoming: Incoming) -> Payload:
     incoming.flags += decision.flags
 
     return {"idTagInfo": values.id_tag_info(decision)}
+
+
+def write_clear_cache() -> tuple[str, Payload]:
+    """Write ClearCache; a station without a cache says Rejected (errata 3.23)."""
+    return "ClearCache", {}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def station() -> ChargingStation:
-    return factories.station("ADA-1", connectors=2)
+    return factories.station("ADA", connectors=2)
 
 
 def token(uid: str = "BO-1", **fields: Any) -> IdToken:
