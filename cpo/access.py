@@ -7,7 +7,7 @@ of scope does not exist for him: views answer 404, never 403.
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from billing.models import Cdr, Tariff
 from cpo.models import ApiToken, AuditEvent, Membership, Role
@@ -16,12 +16,14 @@ from stations.models import (
     ChargingSession,
     ChargingStation,
     Command,
+    ConfigurationTemplate,
     IdToken,
     Location,
     OnboardingStation,
     Operator,
     ReviewItem,
     SecurityEvent,
+    Variable,
 )
 
 _ALL = frozenset(Role)
@@ -35,6 +37,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "command.safe": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "command.dangerous": frozenset({_OPERATOR, _ADMIN}),
     "station.write": frozenset({_OPERATOR, _ADMIN}),
+    "configuration.write": frozenset({_OPERATOR, _ADMIN}),  # templates of desired values
     "location.write": frozenset({_OPERATOR, _ADMIN}),
     "operator.write": frozenset({_ADMIN}),
     "onboarding.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),
@@ -194,6 +197,39 @@ def commands(principal: Principal) -> QuerySet[Command]:
 def review_items(principal: Principal) -> QuerySet[ReviewItem]:
     """Review items about stations in scope; one about no station is for those of the whole network."""
     return ReviewItem.objects.filter(**_limits(principal, "station__location"))
+
+
+def variables(principal: Principal) -> QuerySet[Variable]:
+    """Settings of stations in scope."""
+    return Variable.objects.filter(**_limits(principal, "station__location"))
+
+
+def configuration_templates(principal: Principal) -> QuerySet[ConfigurationTemplate]:
+    """Templates that may fit a station in scope."""
+    return ConfigurationTemplate.objects.filter(
+        Q(location=None) | Q(location__in=locations(principal)),
+        Q(operator=None) | Q(operator__in=operators(principal)),
+    )
+
+
+def writable_templates(principal: Principal) -> QuerySet[ConfigurationTemplate]:
+    """Templates that fit no station out of scope."""
+    if principal.is_network_wide:
+        return ConfigurationTemplate.objects.all()
+    ours = Q(location__in=locations(principal))
+    if principal.location_ids is None:
+        ours |= Q(operator__in=operators(principal), location=None)
+    return ConfigurationTemplate.objects.filter(ours)
+
+
+def may_write_template(principal: Principal, *, location_id: int | None, operator_id: int | None) -> bool:
+    """Tell whether a template with these conditions fits no station out of scope."""
+    if location_id is not None:
+        return locations(principal).filter(pk=location_id).exists()
+    if principal.is_network_wide:
+        return True
+    theirs = operator_id is not None and operators(principal).filter(pk=operator_id).exists()
+    return principal.location_ids is None and theirs
 
 
 def security_events(principal: Principal) -> QuerySet[SecurityEvent]:

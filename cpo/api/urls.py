@@ -7,6 +7,7 @@ from cpo.api.views import (
     cdrs,
     commands,
     configuration,
+    configuration_templates,
     messages,
     network,
     not_found,
@@ -20,7 +21,7 @@ from cpo.api.views import (
 )
 
 TEXT, NUMBER = r"(?P<{}>[^/\x00]+)", r"(?P<{}>[1-9][0-9]{{0,17}})"
-NUMBERS = {"item_id", "assignment_id", "partner_id"}
+NUMBERS = {"template_id", "item_id", "assignment_id", "partner_id"}
 
 
 def route(words: str, view: type[APIView], name: str) -> URLPattern:
@@ -48,6 +49,18 @@ urlpatterns: list[URLPattern] = [
         "stations/<identity>/configuration/<key>/",
         configuration.StationConfigurationKey,
         "station-configuration-key",
+    ),
+    route(
+        "stations/<identity>/configuration-alignment/",
+        configuration_templates.StationAlignment,
+        "station-configuration-alignment",
+    ),
+    route("configuration-drift/", configuration_templates.DriftList, "configuration-drift"),
+    route("configuration-templates/", configuration_templates.TemplateList, "configuration-templates"),
+    route(
+        "configuration-templates/<template_id>/",
+        configuration_templates.TemplateDetail,
+        "configuration-template",
     ),
     route("stations/<identity>/messages/", messages.StationMessages, "station-messages"),
     route("commands/", commands.CommandList, "commands"),

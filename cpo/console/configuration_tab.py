@@ -38,14 +38,15 @@ def form(request: ConsoleRequest, found: ChargingStation) -> Read:
         initial: dict[str, Any] = {"key": key}
         if row is not None:
             wanted = row.desired if row.desired is not None else row.value
-            initial |= {"value": wanted or "", "desired": row.desired is not None}
+            initial |= {"value": wanted or "", "desired": row.desired is not None and row.template_id is None}
         return {"form": KeyForm(initial=initial), "row": row}
 
     return read
 
 
 def _read(found: ChargingStation) -> dict[str, Any]:
-    rows = list(Variable.objects.filter(station=found)[: configuration.KEYS_AT_MOST])
+    known = Variable.objects.filter(station=found).select_related("template")
+    rows = list(known[: configuration.KEYS_AT_MOST])
     for row in rows:
         row.drifts = configuration.is_drifting(row)  # type: ignore[attr-defined]
         row.is_hidden = is_secret(row.name)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from stations.events import (
     FilesChanged,
     FirmwareLibraryChanged,
     FramesStored,
+    LocalListChanged,
     LocationChanged,
     OnboardingChanged,
     ProfileTemplateChanged,
@@ -26,6 +27,7 @@ from stations.events import (
     StationDisconnected,
     StatusesChanged,
     TokenChanged,
+    UnknownTokenShown,
     VariablesChanged,
 )
 
@@ -39,7 +41,7 @@ def station_changed(event: StationConnected | StationDisconnected | StationChang
 
 @events.subscribe(VariablesChanged)
 def variables_changed(event: VariablesChanged) -> None:
-    nudge.topics(f"station:{event.station_id}")
+    nudge.topics("configuration", f"station:{event.station_id}")
 
 
 @events.subscribe(QuirksChanged)
@@ -105,8 +107,14 @@ def command_changed(event: CommandChanged) -> None:
 
 
 @events.subscribe(TokenChanged)
-def token_changed(event: TokenChanged) -> None:
+@events.subscribe(UnknownTokenShown)
+def token_changed(event: TokenChanged | UnknownTokenShown) -> None:
     nudge.topics("tokens")
+
+
+@events.subscribe(LocalListChanged)
+def local_list_changed(event: LocalListChanged) -> None:
+    nudge.topics("local-lists", f"station:{event.station_id}")
 
 
 @events.subscribe(ReviewItemChanged)

@@ -11,7 +11,7 @@ from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
 from stations.models import Command, OnboardingStation
-from stations.services import review, security
+from stations.services import configuration_templates, review, security
 from tests import factories
 from tests.cpo.api.routes import ROUTES
 
@@ -35,7 +35,9 @@ def theirs():
         station=charger, action="Reset", created_at=now, expires_at=now + timedelta(hours=1)
     )
     OnboardingStation.objects.create(identity="NEW-1", remote_address="192.0.2.1", first_at=now, last_at=now)
+    wishes = configuration_templates.save(name="TWO wishes", values=[], location=site)
     return {
+        "configuration": wishes.pk,
         "location": site.uid,
         "station": charger.identity,
         "command": command.uid,
@@ -66,6 +68,7 @@ def limited(client_of, theirs):
 def test_an_object_of_another_operator_is_not_found(limited, theirs, method, path, name, limit):
     kind = name.split("-")[0] if name != "review-item-resolve" else "item"
     words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"], "key": "X"}
+    words["template_id"] = theirs["configuration"]
     url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
     body = {"action": "Reset", "payload": {"type": "Soft"}} if name == "station-commands" else {}
 

@@ -17,7 +17,7 @@ from stations.models import (
     HandshakeRejection,
     OnboardingStation,
 )
-from stations.services import configuration, review, security
+from stations.services import configuration, configuration_templates, review, security
 from tests import factories
 
 ZEROES = "0" * 8
@@ -65,7 +65,14 @@ def build(**texts: Any) -> SimpleNamespace:
         unknown=[f"BlinkRepeat{hostile}"],
         now=now,
     )
+    template = configuration_templates.save(
+        name=f"{hostile} all"[:100],
+        location=site,
+        values=[configuration_templates.Value("HeartbeatInterval", "9")],
+    )
+    configuration_templates.fit_template(template.pk)
     return SimpleNamespace(
+        template=template,
         site=site,
         station=station,
         running=running,

@@ -17,6 +17,9 @@ PAGES: dict[str, Any] = {
     "station-edit": lambda n: [n.station.identity],
     "onboarding": lambda n: [],
     "security": lambda n: [],
+    "fleet-configuration": lambda n: [],
+    "configuration-template-new": lambda n: [],
+    "configuration-template": lambda n: [n.template.pk],
     "sessions": lambda n: [],
     "session": lambda n: [n.ended.uid],
     "session-curve": lambda n: [n.ended.uid],
@@ -38,6 +41,10 @@ ACTIONS: dict[str, Any] = {
     "station-command": lambda n: [n.station.identity],
     "station-configuration": lambda n: [n.station.identity],
     "station-configuration-read": lambda n: [n.station.identity],
+    "station-bring-in-line": lambda n: [n.station.identity],
+    "configuration-template-new": lambda n: [],
+    "configuration-template": lambda n: [n.template.pk],
+    "configuration-template-delete": lambda n: [n.template.pk],
     "command-cancel": lambda n: [n.command.uid],
     "onboarding-accept": lambda n: [n.knock.pk],
     "onboarding-ignore": lambda n: [n.knock.pk],
@@ -55,6 +62,18 @@ TABS = {
     "station": ["now", "messages", "commands", "configuration", "history"],
     "partner": ["about", "queue", "exchanges"],
 }
+
+
+def of_no_object(table: dict[str, Any]) -> set[str]:
+    """Give the routes that name no row: lists and forms of something new."""
+
+    def names_none(words: Any) -> bool:
+        try:
+            return words(None) == []
+        except AttributeError:
+            return False
+
+    return {name for name, words in table.items() if names_none(words)}
 
 
 def names() -> set[str]:
