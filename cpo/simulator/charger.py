@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from cpo.simulator import reservations
+from cpo.simulator import reservations, smart_charging
 from cpo.simulator.answers import Payload
 from cpo.simulator.memory import Memory
 from cpo.simulator.outbox import Record
@@ -103,6 +103,7 @@ class Charger(Station):
         outlet = self.outlets[transaction.connector]
         outlet.closed, outlet.drive_w, outlet.stop_at = False, None, None
         self.running.pop(transaction.connector, None)
+        smart_charging.end(self, transaction.connector)
         transaction.meter_stop_wh, transaction.stopped_at = outlet.register_wh, self.clock.now()
         transaction.reason = reason
         payload: Payload = {
@@ -222,11 +223,12 @@ class Charger(Station):
     async def _deliver_energy(self, transaction: Transaction, duration_s: int | None) -> None:
         """Meter until the time is over, nothing flows any more, or somebody asks to stop."""
         outlet, left_s = self.outlets[transaction.connector], duration_s
-        while left_s != 0 and outlet.power_w and not transaction.stop_asked.is_set():
+        while left_s != 0 and (outlet.power_w or outlet.is_paused) and not transaction.stop_asked.is_set():
+            await self.set_status(outlet.number, "SuspendedEVSE" if outlet.is_paused else "Charging")
             step_s = self._step_s(outlet, left_s)
             await self._pass(transaction, step_s)
             left_s = None if left_s is None else left_s - step_s
-            if left_s != 0 and outlet.power_w and not transaction.stop_asked.is_set():
+            if left_s != 0 and (outlet.power_w or outlet.is_paused) and not transaction.stop_asked.is_set():
                 await self.meter_values(transaction)
 
     def _step_s(self, outlet: Outlet, left_s: int | None) -> int:
@@ -234,7 +236,7 @@ class Charger(Station):
         step_s = int(self.configuration["MeterValueSampleInterval"].value) or 60
         if left_s is not None:
             return min(step_s, left_s)
-        if outlet.stop_at is not None:
+        if outlet.stop_at is not None and outlet.power_w:
             return min(step_s, ceil((outlet.stop_at - outlet.register) * 3600 / outlet.power_w))
         return step_s
 
@@ -247,6 +249,7 @@ class Charger(Station):
 
     async def _pass(self, transaction: Transaction, seconds: int) -> None:
         """Let time and energy flow until `seconds` are over or the transaction is asked to stop."""
+        smart_charging.apply(self)
         before = self.clock.now()
         waits = [
             asyncio.create_task(self.clock.sleep(seconds)),

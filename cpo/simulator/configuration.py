@@ -37,7 +37,7 @@ def core_keys(*, connectors: int, meter_interval_s: int) -> dict[str, Key]:
         "StopTransactionOnInvalidId": Key("true"),
         "StopTxnAlignedData": Key(""),
         "StopTxnSampledData": Key("Energy.Active.Import.Register"),
-        "SupportedFeatureProfiles": Key("Core,RemoteTrigger,Reservation", readonly=True),
+        "SupportedFeatureProfiles": Key("Core,RemoteTrigger,Reservation,SmartCharging", readonly=True),
         "TransactionMessageAttempts": Key("3", number=True),
         "TransactionMessageRetryInterval": Key("1", number=True),
         "UnlockConnectorOnEVSideDisconnect": Key("true"),

@@ -76,6 +76,13 @@ class Outlet:
         limits = [self.max_power_w, self.car.accepts_w] + ([self.limit_w] if self.limit_w is not None else [])
         return Fraction(min(limits))
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether only a charging profile keeps the car from charging."""
+        is_full = self.stop_at is not None and self.register >= self.stop_at
+        wants = self.drive_w is None and self.car is not None and self.car.accepts_w > 0
+        return self.closed and self.limit_w == 0 and wants and not is_full
+
     def advance(self, milliseconds: int) -> None:
         """Let so much time pass at the present power."""
         energy_wh = self.power_w * milliseconds / 3_600_000

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cpo.simulator import files, reservations
+from cpo.simulator import files, reservations, smart_charging
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ async def remote_start_transaction(charger: "Charger", payload: Payload) -> Answ
     number = wanted if wanted in free else (free[0] if free and wanted is None else None)
     if number is None:
         return Answer({"status": "Rejected"})
+    smart_charging.begin(charger, number, payload.get("chargingProfile"))
     return Answer({"status": "Accepted"}, then=lambda: charger.charge_remotely(number, payload["idTag"]))
 
 
@@ -136,4 +137,5 @@ REACTIONS: dict[str, Reaction] = {
     "ClearCache": clear_cache,
     "DataTransfer": data_transfer,
     **files.REACTIONS,
+    **smart_charging.REACTIONS,
 }

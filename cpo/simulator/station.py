@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from cpo.simulator import answers, configuration, files
+from cpo.simulator import answers, configuration, files, smart_charging
 from cpo.simulator.answers import Answer, Payload
 from cpo.simulator.clock import StoryClock, WallClock
 from cpo.simulator.outbox import Outbox
 from cpo.simulator.outlet import Outlet
 from cpo.simulator.reactions import REACTIONS, not_implemented
 from cpo.simulator.reservations import Held
+from cpo.simulator.smart_charging import Lying
 from cpo.simulator.transaction import Transaction, timestamp
 from cpo.simulator.wire import CallFailed, Frame, NoAnswer, Offline, Wire, station_url
 
@@ -48,6 +49,7 @@ class Station:
         self.call_timeout_s = call_timeout_s
         self.reboot_s = 1
         self.configuration = configuration.core_keys(connectors=connectors, meter_interval_s=meter_interval_s)
+        self.configuration |= smart_charging.keys()
         self.outlets = {
             n: Outlet(n, max_power_w=power_w, is_dc=is_dc, voltage_v=400 if is_dc else 230)
             for n in range(1, connectors + 1)
@@ -58,6 +60,7 @@ class Station:
         self.known_tags: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # token -> parentIdTag
         self.reservations: dict[int, Held] = {}
+        self.profiles: list[Lying] = []
         self.failures: list[tuple[str, BaseException]] = []
         self.heartbeat_interval_s = 300
         self.wire = Wire(self._serve)
