@@ -10,10 +10,14 @@ from stations.services import (
     diagnostics,
     files,
     firmware,
+    local_list,
+    local_list_contents,
+    lost_permissions,
     partitions,
     profile_upkeep,
     remote_watch,
     reservation_watch,
+    unknown_tokens,
     unmatched,
     zombies,
 )
@@ -80,3 +84,23 @@ def fit_templates(template_ids: list[int] | None = None) -> int:
 def look_after_files() -> int:
     """Call updates and uploads halted that went silent; delete outdated files and links."""
     return firmware.sweep() + diagnostics.sweep() + files.sweep()
+
+
+@shared_task
+def keep_local_lists() -> int:
+    """Make local lists anew if tokens have changed, and take the next step of those that are not in step."""
+    local_list_contents.refresh_if_marked()
+    return local_list.sweep()
+
+
+@shared_task
+def remake_local_lists() -> int:
+    """Make local lists anew without a reason: tokens expire, settings and sites change."""
+    unknown_tokens.forget()
+    return local_list_contents.refresh()
+
+
+@shared_task
+def find_lost_permissions() -> int:
+    """Tell of running sessions whose token was blocked or has expired."""
+    return lost_permissions.sweep()

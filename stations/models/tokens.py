@@ -20,7 +20,9 @@ class TokenGroup(models.Model):
     uid = models.CharField(max_length=36)
     name = models.CharField(max_length=100, blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACCEPTED)
-    max_sessions = models.PositiveSmallIntegerField(null=True, blank=True)  # of its tokens together, at one time
+    max_sessions = models.PositiveSmallIntegerField(
+        null=True, blank=True
+    )  # of its tokens together, at one time
     created_at = models.DateTimeField(auto_now_add=True)
     last_updated = models.DateTimeField()
 

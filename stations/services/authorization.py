@@ -18,7 +18,7 @@ from stations import ports, token_matching
 from stations.events import TokenChanged
 from stations.models import ChargingStation, IdToken, LocalListMark, Location, Operator, UnknownToken
 from stations.ports import Decision
-from stations.services import unknown_tokens
+from stations.services import caches, unknown_tokens
 from stations.services.errors import InvalidToken
 
 FIELDS = [field.attname for field in IdToken._meta.concrete_fields]
@@ -223,9 +223,12 @@ def save_token(
             uid=uid, type=type, country_code=country_code, party_id=party_id, defaults=fields
         )
     if not created:
+        was_accepted = token.status == IdToken.Status.ACCEPTED
         for name, value in fields.items():
             setattr(token, name, value)
         token.save(update_fields=list(fields))
+        if was_accepted and token.status != IdToken.Status.ACCEPTED:
+            caches.forget(token)
     if locations is not None:
         token.locations.set(locations)
     if operators is not None:

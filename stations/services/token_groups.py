@@ -38,6 +38,8 @@ def delete(group: TokenGroup) -> None:
 
 def _follow(uid: str) -> None:
     authorization.restrict_group(uid)
-    member = IdToken.objects.filter(group_id__iexact=uid, country_code="").values_list("pk", flat=True).first()
+    member = (
+        IdToken.objects.filter(group_id__iexact=uid, country_code="").values_list("pk", flat=True).first()
+    )
     if member is not None:
         authorization.changed(member)

@@ -27,9 +27,7 @@ def collect(uid: str, *, station: ChargingStation) -> None:
     """Count a presentation of an unknown token; beyond the bounds nothing is kept. One statement."""
     now = clock.now()
     uid = uid[:255]
-    kept = database.prepared(
-        COLLECT, [uid, station.pk, now, now, uid, station.pk, OF_A_STATION, ALTOGETHER]
-    )
+    kept = database.prepared(COLLECT, [uid, station.pk, now, now, uid, station.pk, OF_A_STATION, ALTOGETHER])
     if kept:
         events.publish(UnknownTokenShown(station.pk))
 
