@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from cpo.simulator import reservations, smart_charging
+from cpo.simulator import local_list, reservations, smart_charging
 from cpo.simulator.answers import Payload
 from cpo.simulator.memory import Memory
 from cpo.simulator.outbox import Record
@@ -197,10 +197,14 @@ class Charger(Station):
     # --- inside
 
     async def _ask_for(self, id_tag: str, connector: int) -> None:
+        listed = local_list.offline_status(self, id_tag)
+        if listed == "Accepted" and self.configuration["LocalPreAuthorize"].value == "true":
+            return
         try:
             status = await self.authorize(id_tag)
         except GONE:
-            return  # LocalAuthorizeOffline: charge now, the start tells later
+            # LocalAuthorizeOffline: whom the list does not know charges now, the start tells later.
+            status = listed or "Accepted"
         except CallFailed:
             await self.unplug(connector)
             raise

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpo.simulator.local_list import LocalList
 from cpo.simulator.outbox import Record
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Memory:
             "outlets": [outlet.remembered() for outlet in charger.outlets.values()],
             "records": [record.remembered() for record in outbox.records],
             "running": [transaction.remembered() for transaction in charger.running.values()],
+            "local_list": charger.local_list.remembered(),
             "ids": {key: outbox.ids[key] for key in charger.unfinished_keys() if key in outbox.ids},
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +43,7 @@ class Memory:
             if outlet is not None:
                 outlet.register, outlet.operative = Fraction(kept["register"]), kept["operative"]
         charger.outbox.ids.update(state["ids"])
+        charger.local_list = LocalList(**state.get("local_list", {}))
         for kept in state["records"]:
             record = Record(**kept)
             charger.outbox.put(

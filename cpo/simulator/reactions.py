@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cpo.simulator import files, reservations, smart_charging
+from cpo.simulator import files, local_list, reservations, smart_charging
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -137,5 +137,6 @@ REACTIONS: dict[str, Reaction] = {
     "ClearCache": clear_cache,
     "DataTransfer": data_transfer,
     **files.REACTIONS,
+    **local_list.REACTIONS,
     **smart_charging.REACTIONS,
 }
