@@ -150,10 +150,8 @@ async def signed_update_firmware(charger: "Charger", payload: Payload) -> Answer
         return await _unknown(charger, payload)
     wanted = payload["firmware"]
     if not _is_certificate_good(wanted["signingCertificate"], charger.files.trusted_root):
-        return Answer(
-            {"status": "InvalidCertificate"},
-            then=lambda: _alarm(charger, "InvalidFirmwareSigningCertificate"),
-        )
+        alarm = partial(_alarm, charger, "InvalidFirmwareSigningCertificate")
+        return Answer({"status": "InvalidCertificate"}, then=alarm)
     busy = charger.files.task is not None and not charger.files.task.done()
     if busy and charger.files.task is not None:
         charger.files.task.cancel()
