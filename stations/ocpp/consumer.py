@@ -61,6 +61,7 @@ class OcppConsumer(AsyncConsumer):
         self._ended: tuple[int | None, str, str] = (None, "peer", "")
         await receive()  # websocket.connect
         knock = handshake.knock_of(scope)
+        began = asyncio.get_running_loop().time()
         verdict = await self._decide(knock)
         metrics.ocpp_handshakes.add(verdict.reason if isinstance(verdict, Refusal) else "accepted")
         if isinstance(verdict, Refusal):
@@ -70,6 +71,7 @@ class OcppConsumer(AsyncConsumer):
                 reason=verdict.reason,
                 status=verdict.status,
             )
+            await asyncio.sleep(handshake.pause_s(asyncio.get_running_loop().time() - began))
             await self._refuse(verdict)
             return
         if await self._open(verdict, knock):
@@ -122,6 +124,8 @@ class OcppConsumer(AsyncConsumer):
 
     def displace(self) -> None:
         """A newer connection owns the station: end this one."""
+        if not self._is_open:
+            return
         self._ended = (PROTOCOL_ERROR, "takeover", "a newer connection of this station")
         asyncio.get_running_loop().create_task(self._close(GOING_AWAY, "replaced by a newer connection"))
 

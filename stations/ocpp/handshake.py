@@ -34,6 +34,7 @@ Reason = HandshakeRejection.Reason
 # subprotocol -> OCPP version; the station's own order of preference wins
 SUBPROTOCOLS = {"ocpp1.6": "1.6"}
 
+REFUSALS_EVERY_S = 0.05  # refusals leave at multiples of this after the knock
 WINDOW_S = 60.0
 MAX_BUCKETS = 100_000  # addresses and identities remembered at once
 MAX_HEADER = 1024  # characters of an Authorization header that are looked at
@@ -173,6 +174,11 @@ def facts_of(welcome: Welcome, knock: Knock) -> dict[str, Any]:
         "tls_cipher": knock.tls_cipher,
         "certificate": _mark_of(knock.certificate),
     }
+
+
+def pause_s(elapsed_s: float) -> float:
+    """Return how long to hold a refusal back, so that its time tells nothing about its reason (case H4)."""
+    return -elapsed_s % REFUSALS_EVERY_S
 
 
 def _mark_of(certificate: bytes) -> str:

@@ -1,13 +1,15 @@
-"""The handshake over real sockets (OCPP-J 1.6 sections 3 and 6; attack cases H1 to H5, H8, H17, H18)."""
+"""The handshake over real sockets (OCPP-J 1.6 sections 3 and 6; attack cases H1 to H8, H12, H17, H18)."""
 
+import asyncio
 import base64
+import time
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from stations.models import ChargingStation, HandshakeRejection, OnboardingStation
+from stations.models import ChargingStation, HandshakeRejection, OnboardingStation, SecurityEvent
 from stations.services import provisioning
 from tests.processes import Server
 from tests.stories.story import PASSWORD, basic, rows
@@ -51,8 +53,8 @@ async def test_it_refuses_a_user_name_that_is_not_the_identity(server: Server) -
 
 @pytest.mark.parametrize(
     "header",
-    ["Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer abc", "Basic " + "A" * 5000],
-    ids=["no credentials", "no base64", "no colon", "no basic", "too long"],
+    ["Basic", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer abc", "Basic " + "A" * 5000, "Basic QURBAC0xOng="],
+    ids=["no credentials", "no base64", "no colon", "no basic", "too long", "a NUL in the name"],
 )
 async def test_it_refuses_a_malformed_header(server: Server, header: str) -> None:
     assert (await refused(server, additional_headers={"Authorization": header})).response.status_code == 401
@@ -66,7 +68,7 @@ async def test_it_puts_an_unknown_station_on_the_onboarding_list(server: Server)
 
 
 @pytest.mark.parametrize(
-    "identity", ["a%2Fb", "%2e%2e", "%00", "a:b", "x" * 49, "%3Csvg%3E", "ADA-1%20", "🔌"]
+    "identity", ["a%2Fb", "%2e%2e", "%00", "a:b", "x" * 49, "%3Csvg%3E", "NEW-1%20", "🔌", "..%2Fx"]
 )
 async def test_it_never_onboards_an_identity_that_cannot_be(server: Server, identity: str) -> None:
     assert (await refused(server, identity)).response.status_code == 404
@@ -131,3 +133,97 @@ async def test_it_accepts_the_password_as_the_bytes_that_its_hex_text_spells(
         f"{server.ws}/ocpp/ADA-HEX", subprotocols=["ocpp1.6"], additional_headers={"Authorization": header}
     ) as socket:
         assert socket.subprotocol == "ocpp1.6"
+
+
+async def test_two_authorization_headers_are_one_too_many(server: Server) -> None:
+    headers = [("Authorization", basic("ADA-1", PASSWORD)["Authorization"])] * 2
+    assert (await refused(server, additional_headers=headers)).response.status_code == 401
+
+
+async def test_a_header_of_ten_kilobytes_is_answered(server: Server) -> None:
+    error = await refused(server, additional_headers={"Authorization": "Basic " + "A" * 10_240})
+    assert error.response.status_code == 431
+
+
+async def test_headers_without_an_end_are_answered(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /ocpp/ADA-1 HTTP/1.1\r\nHost: localhost\r\n")
+    writer.writelines(b"X-%d: %s\r\n" % (n, b"x" * 900) for n in range(60))
+    assert (await reader.readline()).split()[1] == b"431"
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Proto", "X-Client-Verify", "X-Client-Cert"])
+async def test_what_a_stranger_says_about_tls_is_not_believed(
+    server: Server, ada: ChargingStation, header: str
+) -> None:
+    await rows(lambda: ChargingStation.objects.update(identity="ADA-FORGED", security_profile=2))
+    forged = {"X-Forwarded-Proto": "https", header: "https"}
+    error = await refused(server, "ADA-FORGED", additional_headers=basic("ADA-FORGED", PASSWORD) | forged)
+
+    assert error.response.status_code == 401
+    assert await reason_of("ADA-FORGED") == "profile"
+    assert (
+        await rows(lambda: SecurityEvent.objects.get().tech_info) == "refused by the central system: profile"
+    )
+
+
+async def test_the_right_password_from_another_address_still_works(
+    server: Server, ada: ChargingStation
+) -> None:
+    await rows(lambda: ChargingStation.objects.update(identity="ADA-MOVED"))
+    for n in range(6):
+        await refused(server, "ADA-MOVED", additional_headers=basic("ADA-MOVED", f"guess-number-{n:010}"))
+    assert (
+        await refused(server, "ADA-MOVED", additional_headers=basic("ADA-MOVED", PASSWORD))
+    ).response.status_code == 429
+
+    async with connect(
+        f"{server.ws}/ocpp/ADA-MOVED", subprotocols=["ocpp1.6"], additional_headers=basic("ADA-MOVED", PASSWORD),
+        local_addr=("127.0.0.2", 0), proxy=None,
+    ) as socket:  # fmt: skip
+        assert socket.subprotocol == "ocpp1.6"
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ("AABBCCDDEEFF00112233445566778899", b"aabbccddeeff00112233445566778899"),
+        ("aabbccddeeff00112233445566778899", b"AABBCCDDEEFF00112233445566778899"),
+        ("AaBbCcDdEeFf00112233445566778899", bytes.fromhex("aabbccddeeff00112233445566778899")),
+        ("a-plain-password-16", b"a-plain-password-16".hex().encode()),
+    ],
+    ids=["lower case", "upper case", "the bytes", "the text in hexadecimal"],
+)
+async def test_a_password_is_known_in_each_of_its_forms(
+    server: Server, ada: ChargingStation, stored: str, sent: bytes
+) -> None:
+    await rows(lambda: ChargingStation.objects.update(identity="ADA-FORM"))
+    await rows(lambda: provisioning.set_password(ChargingStation.objects.get(), password=stored))
+    header = "Basic " + base64.b64encode(b"ADA-FORM:" + sent).decode()
+    async with connect(
+        f"{server.ws}/ocpp/ADA-FORM", subprotocols=["ocpp1.6"], additional_headers={"Authorization": header}
+    ) as socket:
+        assert socket.subprotocol == "ocpp1.6"
+
+
+async def test_a_stranger_waits_as_long_as_a_wrong_password(server: Server, ada: ChargingStation) -> None:
+    await rows(lambda: ChargingStation.objects.update(identity="ADA-TIME"))
+
+    async def seconds(identity: str) -> float:
+        times = []
+        for n in range(4):
+            started = time.perf_counter()
+            await refused(server, identity, additional_headers=basic(identity, f"guess-number-{n:010}"))
+            times.append(time.perf_counter() - started)
+        return min(times)
+
+    assert abs(await seconds("ADA-TIME") - await seconds("NOBODY-1")) < 0.005
+
+
+async def test_a_token_in_a_cookie_opens_nothing(server: Server) -> None:
+    error = await refused(
+        server, additional_headers={"Cookie": "sessionid=abc", "Origin": "https://evil.example"}
+    )
+    assert error.response.status_code == 401

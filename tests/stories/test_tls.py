@@ -4,16 +4,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
 
 from stations.models import ChargingStation
-from tests.authority import Authority
-from tests.processes import Server, free_port
-from tests.stories.story import PASSWORD, basic, rows
+from tests.stories.story import rows
+from tests.stories.tls_server import TlsServer, served, station
 
 MANDATORY = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -24,38 +20,11 @@ MANDATORY = {
 FORBIDDEN = ["AES128-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"]
 
 
-@dataclass
-class TlsServer:
-    """A server with a TLS port, and what its clients must trust."""
-
-    server: Server
-    port: int
-    authority: Authority
-    folder: Path
-
-    @property
-    def url(self) -> str:
-        return f"wss://127.0.0.1:{self.port}/ocpp"
-
-    def trusting(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self.authority.root.pem)
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        return context
-
-
 @pytest.fixture(scope="module")
 def tls_server(process_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     """Give a server that ends TLS with an EC and an RSA certificate."""
-    folder, authority, port = tmp_path_factory.mktemp("tls"), Authority(), free_port()
-    files = [
-        str(authority.issue("localhost", kind=kind, is_server=True).save(folder, kind))
-        for kind in ("ec", "rsa")
-    ]
-    env = {"OCPP_TLS_PORT": str(port), "OCPP_TLS_CERTIFICATES": ",".join(files), "OCPP_SETTLE_S": "0.3"}
-    found = Server({**process_env, **env})
-    found.start()
-    yield TlsServer(found, port, authority, folder)
-    found.close()
+    with served(process_env, tmp_path_factory.mktemp("tls")) as found:
+        yield found
 
 
 async def shake(server: TlsServer, context: ssl.SSLContext) -> ssl.SSLObject:
@@ -63,6 +32,7 @@ async def shake(server: TlsServer, context: ssl.SSLContext) -> ssl.SSLObject:
     _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
     found: ssl.SSLObject = writer.get_extra_info("ssl_object")
     writer.close()
+    await writer.wait_closed()
     return found
 
 
@@ -106,10 +76,7 @@ async def test_it_refuses_old_tls_and_then_takes_tls_1_2(
 
 async def test_a_station_of_profile_2_comes_in_over_tls(tls_server: TlsServer, ada: ChargingStation) -> None:
     await rows(lambda: ChargingStation.objects.update(security_profile=2))
-    async with connect(
-        f"{tls_server.url}/ADA-1", ssl=tls_server.trusting(), subprotocols=["ocpp1.6"],
-        additional_headers=basic("ADA-1", PASSWORD), proxy=None,
-    ) as socket:  # fmt: skip
+    async with station(tls_server.url, tls=tls_server.trusting()) as socket:
         await socket.send('[2,"1","Heartbeat",{}]')
         assert str(await socket.recv()).startswith('[3,"1"')
 
@@ -127,6 +94,7 @@ async def test_the_port_of_chargers_shows_no_pages(tls_server: TlsServer) -> Non
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert (await reader.readline()).split()[1] == status, path
         writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_new_certificate_is_served_without_a_restart(tls_server: TlsServer) -> None:
