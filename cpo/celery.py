@@ -27,6 +27,8 @@ app.conf.beat_schedule = {
     "remake local lists": {"task": "stations.tasks.remake_local_lists", "schedule": 600},
     "find lost permissions": {"task": "stations.tasks.find_lost_permissions", "schedule": 20},
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
+    "end security changes": {"task": "stations.tasks.end_security_changes", "schedule": 15},
+    "rotate passwords": {"task": "stations.tasks.rotate_passwords", "schedule": 60},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},
     "mark stale pushes": {"task": "roaming.tasks.sweep_marks", "schedule": 30},

@@ -14,9 +14,11 @@ from stations.services import (
     local_list_contents,
     lost_permissions,
     partitions,
+    passwords,
     profile_upkeep,
     remote_watch,
     reservation_watch,
+    security_profiles,
     unknown_tokens,
     unmatched,
     zombies,
@@ -104,3 +106,15 @@ def remake_local_lists() -> int:
 def find_lost_permissions() -> int:
     """Tell of running sessions whose token was blocked or has expired."""
     return lost_permissions.sweep()
+
+
+@shared_task
+def end_security_changes() -> int:
+    """End what stations did not come back from, send passwords again whose answer got lost."""
+    return security_profiles.expire() + passwords.resume()
+
+
+@shared_task
+def rotate_passwords() -> int:
+    """Begin to change the passwords that are too old."""
+    return passwords.rotate_due()

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from cpo.lib import clock, events
-from stations.events import StationChanged
+from stations.events import CertificatesChanged, StationChanged
 from stations.models import (
     ChargingStation,
     ConnectionEvent,
@@ -229,6 +229,12 @@ def certified(station_id: int) -> None:
     if _has_certificate(change.station):
         _mark(change.step, "done")
         _go_on(change)
+
+
+@events.subscribe(CertificatesChanged)
+def certificates_changed(event: CertificatesChanged) -> None:
+    """Go on with a change that waits for this."""
+    certified(event.station_id)
 
 
 @transaction.atomic(savepoint=False)
