@@ -427,6 +427,10 @@ CERTIFICATE_AUTHORITY_STYLE = env.str(
 CERTIFICATE_AUTHORITY_TOKEN = env.str(
     "CERTIFICATE_AUTHORITY_TOKEN", default=""
 )  # what it knows us by: `user:password` or a bearer token
+CERTIFICATE_AUTHORITY_TLS_ROOTS = env.str(
+    "CERTIFICATE_AUTHORITY_TLS_ROOTS", default=""
+)  # PEM file of roots for its TLS; none: the usual ones
+CERTIFICATE_AUTHORITY_CRL_URL = env.str("CERTIFICATE_AUTHORITY_CRL_URL", default="")  # its revocation list
 CERTIFICATE_AUTHORITY_TIMEOUT_S = env.int(
     "CERTIFICATE_AUTHORITY_TIMEOUT_S", default=20
 )  # seconds of one request

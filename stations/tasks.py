@@ -2,8 +2,11 @@
 
 from celery import shared_task
 
+from cpo.lib.tasks import RowsTask
 from stations.services import (
     availability,
+    certificate_signing,
+    certificate_upkeep,
     commands,
     configuration_templates,
     connections,
@@ -106,6 +109,33 @@ def remake_local_lists() -> int:
 def find_lost_permissions() -> int:
     """Tell of running sessions whose token was blocked or has expired."""
     return lost_permissions.sweep()
+
+
+@shared_task(base=RowsTask, poisoned=staticmethod(certificate_signing.give_up))
+def sign_certificates(row_ids: list[int]) -> None:
+    """Have requests of stations signed, send what was issued, tell the authority what was revoked."""
+    certificate_signing.work(row_ids)
+
+
+@shared_task
+def sweep_certificates() -> int:
+    """Find what no nudge brought and what is due again; a few rows a task, for an authority may be slow."""
+    ids = certificate_signing.due()
+    for start in range(0, len(ids), 5):
+        sign_certificates.apply_async([ids[start : start + 5]], expires=30)
+    return len(ids)
+
+
+@shared_task
+def keep_certificates() -> int:
+    """Warn of certificates that expire, have them renewed."""
+    return certificate_upkeep.keep()
+
+
+@shared_task
+def refresh_authority() -> int:
+    """Fetch the authority's own certificates and its revocation list."""
+    return certificate_upkeep.refresh()
 
 
 @shared_task

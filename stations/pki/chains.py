@@ -75,6 +75,13 @@ def may_be_client(certificate: x509.Certificate) -> bool:
     return purposes is None or bool(wanted & set(purposes))
 
 
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may sign others."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    usage = _extension(certificate, x509.KeyUsage)
+    return constraints is not None and constraints.ca and (usage is None or usage.key_cert_sign)
+
+
 class _Search:
     """A walk upwards that remembers why the nearest try failed."""
 

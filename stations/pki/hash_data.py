@@ -4,6 +4,7 @@ As OCSP does it (RFC 6960 section 4.1.1): the hash of the DER of the issuer's na
 without tag and length, and the serial number in hex without leading zeroes. A root is its own issuer.
 """
 
+import re
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -17,6 +18,8 @@ ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
     "SHA384": hashes.SHA384(),
     "SHA512": hashes.SHA512(),
 }
+_HEX_BYTES = re.compile(r"([0-9a-f]{2})+")
+_SERIAL = re.compile(r"[0-9a-f]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ class HashData:
             serial or "0",
         )
 
+    @property
+    def is_readable(self) -> bool:
+        """Tell whether all is hex, the hashes of whole bytes and the serial number of at most twenty."""
+        pairs = _HEX_BYTES.fullmatch(self.issuer_name_hash) and _HEX_BYTES.fullmatch(self.issuer_key_hash)
+        return bool(pairs and _SERIAL.fullmatch(self.serial_number))
+
 
 def of(
     certificate: x509.Certificate, *, issuer: x509.Certificate | None = None, algorithm: str = "SHA256"
@@ -54,4 +63,17 @@ def of(
         issuer_name_hash=request.issuer_name_hash.hex(),
         issuer_key_hash=request.issuer_key_hash.hex(),
         serial_number=certificates.serial_hex(certificate),
+    )
+
+
+def is_issuer(data: HashData, certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate is the issuer that hash data names."""
+    if data.hash_algorithm not in ALGORITHMS:
+        return False
+    named = of(certificate, algorithm=data.hash_algorithm)
+    subject = hashes.Hash(ALGORITHMS[data.hash_algorithm])
+    subject.update(certificate.subject.public_bytes())
+    return (data.issuer_name_hash, data.issuer_key_hash) == (
+        subject.finalize().hex(),
+        named.issuer_key_hash,
     )

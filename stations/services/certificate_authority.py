@@ -82,8 +82,12 @@ class CertificateAuthority(Protocol):
         """Give the authority's revocation list; empty where there is none."""
         ...
 
+    def refresh(self) -> None:
+        """Ask again for what is kept of it here: its own certificates."""
+        ...
+
     def roots(self, use: str) -> list[x509.Certificate]:
-        """Give the roots under which it signs for this use. No key is made by asking."""
+        """Give the roots under which it signs for this use. Asks nobody, makes no key."""
         ...
 
     def intermediates(self, use: str) -> list[x509.Certificate]:

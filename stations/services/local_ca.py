@@ -4,7 +4,7 @@ Made at first use and kept in the database, so that all workers sign with the sa
 keys and for vehicles, RSA for stations with RSA keys, which may know no other signatures (white paper A00.FR.317).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Max
 
 from cpo.lib import clock, keyring
 from stations.models import AuthorityCertificate, SigningUse
@@ -85,6 +86,9 @@ class LocalAuthority:
         """Give nothing new, for the same reason."""
         return ()
 
+    def refresh(self) -> None:
+        """Nothing to ask for: all is here."""
+
     def roots(self, use: str) -> list[x509.Certificate]:
         """Give the roots of all generations that were made so far."""
         return self._stored([ABOVE[role] for role in ROLES[SigningUse(use)]])
@@ -95,11 +99,10 @@ class LocalAuthority:
 
     def signer(self, role: str) -> Signer:
         """Return the newest issuing certificate of a role with its key, made now if there is none."""
-        if role in ABOVE:
-            row = _newest(role) or _make(role)
-        else:
-            row = _newest(role) or _make_root(role)
-        return _opened(row.certificate, row.private_key)
+        row = _newest(role)
+        if row is None or _is_ageing(row):
+            row = _make(role)
+        return opened(row)
 
     def _stored(self, roles: list[str]) -> list[x509.Certificate]:
         rows = AuthorityCertificate.objects.filter(role__in=roles).order_by("role", "-generation")
@@ -147,29 +150,30 @@ def _folder() -> Path:
 
 
 def _newest(role: str) -> AuthorityCertificate | None:
-    return AuthorityCertificate.objects.filter(role=role).order_by("-generation").first()
+    mine = AuthorityCertificate.objects.filter(role=role).exclude(private_key="")
+    return mine.order_by("-generation").first()
 
 
-def _make_root(role: str) -> AuthorityCertificate:
-    return _once(role, lambda: _authority(role, signer=None))
-
-
-def _make(role: str) -> AuthorityCertificate:
-    root_role = ABOVE[Role(role)]
-
-    def made() -> AuthorityCertificate:
-        row = _newest(root_role) or _authority(root_role, signer=None)
-        return _authority(role, signer=_opened(row.certificate, row.private_key))
-
-    return _once(role, made)
+def _is_ageing(row: AuthorityCertificate) -> bool:
+    """Tell whether a new issuing certificate is due: this one ends before what it would sign, and its root does not."""
+    days = settings.CERTIFICATE_V2G_DAYS if is_v2g(row.role) else settings.CERTIFICATE_STATION_DAYS
+    if row.not_after >= clock.now() + timedelta(days=days):
+        return False
+    root = _newest(ABOVE[Role(row.role)])
+    return root is not None and root.not_after > row.not_after + timedelta(days=1)
 
 
 @transaction.atomic(savepoint=False)
-def _once(role: str, make: Callable[[], AuthorityCertificate]) -> AuthorityCertificate:
-    """Make it unless another process was faster."""
+def _make(role: str) -> AuthorityCertificate:
+    """Make an issuing certificate and its root, unless another process was faster."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-    return _newest(role) or make()
+    row = _newest(role)
+    if row is not None and not _is_ageing(row):
+        return row
+    root_role = ABOVE[Role(role)]
+    root = _newest(root_role) or _authority(root_role, signer=None)
+    return _authority(role, signer=opened(root))
 
 
 def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
@@ -188,8 +192,12 @@ def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
         data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
         encipher_only=False, decipher_only=False,
     )  # fmt: skip
+    until = now + timedelta(days=days)
+    if signer is not None:
+        until = min(until, signer.certificate.not_valid_after_utc)
+    last = AuthorityCertificate.objects.filter(role=role).aggregate(last=Max("generation"))["last"] or 0
     builder = (
-        _builder(subject, key.public_key(), signer, now=now, until=now + timedelta(days=days))
+        _builder(subject, key.public_key(), signer, now=now, until=until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=1 if signer is None else 0), critical=True)
         .add_extension(usage, critical=True)
     )
@@ -197,6 +205,7 @@ def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return AuthorityCertificate.objects.create(
         role=role,
+        generation=last + 1,
         certificate=certificates.pem(certificate),
         private_key=keyring.encrypt(text),
         fingerprint=certificates.fingerprint(certificate),
@@ -271,6 +280,11 @@ def _name(common_name: str, organization: str, *, v2g: bool) -> x509.Name:
     if v2g:
         parts.append(x509.NameAttribute(NameOID.DOMAIN_COMPONENT, CPO_DOMAIN))
     return x509.Name(parts)
+
+
+def opened(row: AuthorityCertificate) -> Signer:
+    """Return a stored certificate with its key; raise `AuthorityUnavailable`."""
+    return _opened(row.certificate, row.private_key)
 
 
 @lru_cache(maxsize=16)

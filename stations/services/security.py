@@ -1,13 +1,14 @@
 """What stations tell about their security (1.6 security white paper A04 and section 8)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from cpo.lib import events
 from stations.events import SecurityEventRecorded
-from stations.models import ChargingStation, ReviewItem, SecurityEvent
-from stations.services import review
+from stations.models import ChargingStation, Command, ReviewItem, SecurityEvent
+from stations.services import alerts, certificates
 
 # Event type -> whether the white paper calls it critical (section 8). The list is open: other types are stored too.
 IS_CRITICAL = {
@@ -31,6 +32,20 @@ IS_CRITICAL = {
     "TamperDetectionActivated": True,
 }
 MAX_TYPE, MAX_TECH_INFO = 50, 255  # characters
+INVALID_CERTIFICATE = "InvalidChargePointCertificate"
+
+# What may cause an event: these requests of ours with one of these answers (None: any), so long before it.
+RESTARTS = (("Reset",), ("Accepted", "Scheduled"), timedelta(minutes=15))
+SETTINGS = (("ChangeConfiguration", "SetVariables"), ("RebootRequired",), timedelta(minutes=15))
+SIGNED_UPDATES = (("SignedUpdateFirmware",), ("Accepted", "AcceptedCanceled"), timedelta(days=1))
+UPDATES = (("UpdateFirmware",), None, timedelta(days=1))  # UpdateFirmware.conf of 1.6 is empty
+ORDERED_BY = {
+    "FirmwareUpdated": (UPDATES, SIGNED_UPDATES),
+    "ResetOrReboot": (RESTARTS, SETTINGS, UPDATES, SIGNED_UPDATES),
+    "StartupOfTheDevice": (RESTARTS, SETTINGS, UPDATES, SIGNED_UPDATES),
+}
+SLACK = timedelta(minutes=1)  # a station may tell of it before it answers
+BOOTING = timedelta(minutes=5)
 
 
 @transaction.atomic(savepoint=False)
@@ -39,7 +54,8 @@ def record(
 ) -> SecurityEvent:
     """Store what the station reports, once: a repetition returns the first row and changes nothing.
 
-    A critical one waits for an operator. What is longer than the white paper allows is cut.
+    A critical one waits for an operator, all of one type that come while he has not looked as one item. Restarts and
+    updates that we ordered wait for nobody. What is longer than the white paper allows is cut.
     """
     event, created = SecurityEvent.objects.get_or_create(
         station=station,
@@ -50,11 +66,12 @@ def record(
     )
     if not created:
         return event
-    if event.is_critical:
-        _alert(
+    if event.type == INVALID_CERTIFICATE:
+        certificates.found_invalid(station, why=event.tech_info)
+    if event.is_critical and not _is_expected(event) and not _is_clock_of_boot(event, station):
+        alerts.alert(
             ReviewItem.Kind.SECURITY_EVENT,
-            f"security:{station.pk}:{event.type}:",
-            event.pk,
+            f"security:{station.pk}:{event.type}",
             summary=f"{station.identity}: {event.type}",
             station=station,
             facts={"type": event.type, "at": at.isoformat(), "tech_info": event.tech_info},
@@ -63,33 +80,21 @@ def record(
     return event
 
 
-@transaction.atomic(savepoint=False)
-def certificate_wanted(station: ChargingStation, *, now: datetime) -> ReviewItem:
-    """Tell an operator that the station asks for a certificate, which nobody here can sign (A02.FR.12)."""
-    return _alert(
-        ReviewItem.Kind.CERTIFICATE_WANTED,
-        f"certificate:{station.pk}:",
-        int(now.timestamp()),
-        summary=f"{station.identity} asks for a certificate",
-        station=station,
-    )
+def _is_expected(event: SecurityEvent) -> bool:
+    """Tell whether the event is what somebody ordered from here: a restart, new firmware, a key that needs a restart.
+
+    A station dates it by its own clock, so the moment it came counts as well.
+    """
+    orders = Q(pk=None)
+    for actions, answers, before in ORDERED_BY.get(event.type, ()):
+        order = Q(action__in=actions) & (Q() if answers is None else Q(result__status__in=answers))
+        for moment in (event.at, event.received_at):
+            orders |= order & Q(answered_at__range=(moment - before, moment + SLACK))
+    answered = Command.objects.filter(station_id=event.station_id, status=Command.Status.ANSWERED)
+    return answered.filter(orders).exists()
 
 
-def _alert(
-    kind: str,
-    about: str,
-    first: int,
-    *,
-    summary: str,
-    station: ChargingStation,
-    facts: dict[str, str] | None = None,
-) -> ReviewItem:
-    """Count up the open item about this, or raise a new one: what was resolved says nothing about what comes later."""
-    open_key = (
-        ReviewItem.objects.filter(key__startswith=about, resolved_at=None)
-        .values_list("key", flat=True)
-        .first()
-    )
-    return review.raise_item(
-        kind, key=open_key or f"{about}{first}", summary=summary, station=station, facts=facts
-    )
+def _is_clock_of_boot(event: SecurityEvent, station: ChargingStation) -> bool:
+    """Tell whether a clock was set because we told the time in our answer to a boot (section 4.2)."""
+    boot = station.last_boot_at
+    return event.type == "SettingSystemTime" and boot is not None and abs(event.received_at - boot) < BOOTING

@@ -1,9 +1,10 @@
 """SecurityEventNotification and SignCertificate (1.6 security white paper sections 5.15 to 5.18)."""
 
 from stations import readings
+from stations.models import SigningUse
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
-from stations.services import security
+from stations.services import certificates, security
 
 
 def security_event_notification(link: Link, incoming: Incoming) -> Payload:
@@ -24,7 +25,11 @@ def security_event_notification(link: Link, incoming: Incoming) -> Payload:
 
 
 def sign_certificate(link: Link, incoming: Incoming) -> Payload:
-    """Refuse, for there is no certificate authority to ask, and tell an operator (A02.FR.12)."""
-    security.certificate_wanted(link.station, now=incoming.received_at)
+    """Take the request; the certificate comes later, in a call of ours (A02.FR.11, A02.FR.12)."""
+    csr = str(incoming.payload["csr"])
 
-    return {"status": "Rejected"}
+    row = certificates.request(
+        link.station, csr=csr, use=SigningUse.CHARGING_STATION, now=incoming.received_at
+    )
+
+    return {"status": "Rejected" if row is None else "Accepted"}

@@ -8,7 +8,7 @@ import pytest
 
 from cpo.lib import events
 from stations.events import SecurityEventRecorded
-from stations.models import ChargingStation, ReviewItem, SecurityEvent
+from stations.models import ChargingStation, Command, ReviewItem, SecurityEvent
 from stations.services import review, security
 from tests import factories
 
@@ -128,17 +128,82 @@ def test_it_cuts_what_is_too_long_and_still_knows_a_repetition(station: Charging
     assert recorded(station, "T" * 80, tech_info="i" * 400) == event
 
 
-def test_a_wish_for_a_certificate_is_one_open_item(station: ChargingStation) -> None:
-    security.certificate_wanted(station, now=NOON)
-    item = security.certificate_wanted(station, now=NOON + timedelta(minutes=1))
+def ordered(station: ChargingStation, action: str, status: str | None, *, minutes: int = -2) -> None:
+    moment = NOON + timedelta(minutes=minutes)
+    Command.objects.create(
+        station=station,
+        action=action,
+        status="answered",
+        result={} if status is None else {"status": status},
+        created_at=moment,
+        expires_at=moment,
+        answered_at=moment,
+    )
 
-    item.refresh_from_db()
-    assert (item.kind, item.count, item.station) == ("certificate_wanted", 2, station)
+
+@pytest.mark.parametrize(
+    ("type", "action", "status"),
+    [
+        ("ResetOrReboot", "Reset", "Accepted"),
+        ("StartupOfTheDevice", "Reset", "Accepted"),
+        ("StartupOfTheDevice", "ChangeConfiguration", "RebootRequired"),
+        ("FirmwareUpdated", "UpdateFirmware", None),
+        ("FirmwareUpdated", "SignedUpdateFirmware", "Accepted"),
+        ("StartupOfTheDevice", "SignedUpdateFirmware", "AcceptedCanceled"),
+    ],
+)
+def test_what_we_ordered_waits_for_nobody(
+    station: ChargingStation, type: str, action: str, status: str | None
+) -> None:
+    ordered(station, action, status)
+
+    event = recorded(station, type)
+
+    assert event.is_critical
+    assert not ReviewItem.objects.exists()
 
 
-def test_a_wish_after_the_last_was_settled_is_told_again(station: ChargingStation) -> None:
-    review.resolve(security.certificate_wanted(station, now=NOON), by="user:ada")
+@pytest.mark.parametrize(
+    ("type", "action", "status", "minutes"),
+    [
+        ("ResetOrReboot", "Reset", "Rejected", -2),
+        ("ResetOrReboot", "Reset", "Accepted", -60),
+        ("ResetOrReboot", "Reset", "Accepted", 60),
+        ("ResetOrReboot", "ChangeConfiguration", "Accepted", -2),
+        ("FirmwareUpdated", "Reset", "Accepted", -2),
+        ("TamperDetectionActivated", "Reset", "Accepted", -2),
+    ],
+)
+def test_what_we_did_not_order_waits_for_an_operator(
+    station: ChargingStation, type: str, action: str, status: str, minutes: int
+) -> None:
+    ordered(station, action, status, minutes=minutes)
 
-    security.certificate_wanted(station, now=NOON + timedelta(minutes=1))
+    recorded(station, type)
 
-    assert ReviewItem.objects.filter(resolved_at=None).count() == 1
+    assert ReviewItem.objects.count() == 1
+
+
+def test_a_restart_of_another_station_excuses_nothing(station: ChargingStation) -> None:
+    ordered(factories.station("BEA-1"), "Reset", "Accepted")
+
+    recorded(station, "ResetOrReboot")
+
+    assert ReviewItem.objects.count() == 1
+
+
+def test_a_station_whose_clock_is_wrong_is_excused_by_the_moment_it_came(station: ChargingStation) -> None:
+    ordered(station, "Reset", "Accepted")
+
+    recorded(station, "ResetOrReboot", at=NOON - timedelta(days=9))
+
+    assert not ReviewItem.objects.exists()
+
+
+def test_the_clock_that_we_told_at_the_boot_waits_for_nobody(station: ChargingStation) -> None:
+    station.last_boot_at = NOON
+
+    recorded(station, "SettingSystemTime")
+    recorded(station, "SettingSystemTime", at=NOON + timedelta(hours=1), now=NOON + timedelta(hours=1))
+
+    assert ReviewItem.objects.count() == 1

@@ -1,0 +1,127 @@
+"""Plug & Charge: contracts judged, contract certificates fetched for vehicles (OCPP 2.1 C07, M01, M02)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple, Protocol
+
+from cryptography import x509
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from cpo.lib import clock
+from stations.models import ChargingStation, RootCertificate, RootUse
+from stations.pki import certificates as x
+from stations.pki import chains
+from stations.pki.hash_data import HashData
+from stations.ports import Decision
+from stations.services import authorization, certificate_status
+from stations.services.certificate_status import GOOD, REVOKED, NoStatus
+from stations.services.client_certificates import is_revoked
+
+ACCEPTED, EXPIRED, REVOKED_WORD = "Accepted", "CertificateExpired", "CertificateRevoked"
+CHAIN_ERROR, CANCELLED = "CertChainError", "ContractCancelled"
+# What the token comes to where its certificate is no good (C07.FR.15 to .17).
+TOKEN_STATUS = {EXPIRED: "Expired", REVOKED_WORD: "Invalid", CHAIN_ERROR: "Invalid"}
+NO_CONTRACT = frozenset({"Blocked", "Expired", "Invalid", "Unknown"})  # C07.FR.13
+CONTRACT_ROOTS = (RootUse.MO, RootUse.V2G)
+
+
+class Asked(NamedTuple):
+    """A certificate by its hash data, and the responder that may be asked about it (OCSPRequestDataType)."""
+
+    hash_data: HashData
+    responder_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a contract comes to. `certificate_status` is an AuthorizeCertificateStatusEnumType."""
+
+    decision: Decision
+    certificate_status: str
+
+
+class ContractPool(Protocol):
+    """Where contract certificates for vehicles come from."""
+
+    def exchange(self, *, action: str, schema_version: str, request: str) -> str | None:
+        """Return the EXI answer (Base64) to a vehicle's EXI request, or None if there is none for it."""
+        ...
+
+
+def authorize(
+    emaid: str, *, station: ChargingStation, certificate: str = "", asked: Iterable[Asked] = ()
+) -> Contract:
+    """Judge a contract: its certificate (PEM chain) or what its hash data is said to be worth, and its token.
+
+    Without either there is no certificate to judge, and the token alone decides (the station checked it itself).
+    """
+    status = _status_of_chain(certificate, emaid) if certificate else ACCEPTED
+    if status == ACCEPTED:
+        status = _status_of_hashes(list(asked))
+    decision = authorization.authorize(emaid, station=station)
+    if decision.status == "Invalid" and "-" in emaid:
+        decision = authorization.authorize(emaid.replace("-", ""), station=station)
+    if status in TOKEN_STATUS:
+        return Contract(replace(decision, status=TOKEN_STATUS[status]), status)
+    return Contract(decision, CANCELLED if decision.status in NO_CONTRACT else ACCEPTED)
+
+
+def _status_of_chain(text: str, emaid: str) -> str:
+    """Verify a contract's chain to a root of mobility operators or vehicles that we know (C07.FR.06)."""
+    now = clock.now()
+    try:
+        chain = x.read(text)
+        leaf = chain[0]
+        if not _names(leaf, emaid):
+            return CHAIN_ERROR
+        path = chains.path(leaf, intermediates=chain[1:], roots=_roots(), at=now)
+    except (x.Unreadable, chains.Untrusted):
+        return CHAIN_ERROR
+    if now > leaf.not_valid_after_utc:
+        return EXPIRED
+    if now < leaf.not_valid_before_utc:
+        return CHAIN_ERROR
+    return REVOKED_WORD if is_revoked(path) else ACCEPTED
+
+
+def _names(leaf: x509.Certificate, emaid: str) -> bool:
+    """Tell whether a contract certificate is that of this eMAID (its CN, ISO 15118-2), separators aside."""
+    plain = emaid.replace("-", "").upper()
+    return any(name.replace("-", "").upper() == plain for name in x.common_names(leaf.subject))
+
+
+def _roots() -> list[x509.Certificate]:
+    texts = RootCertificate.objects.filter(use__in=CONTRACT_ROOTS).values_list("certificate", flat=True)
+    return [x.read_one(text) for text in texts]
+
+
+def _status_of_hashes(asked: list[Asked]) -> str:
+    """Ask about each certificate of the chain; one that is revoked decides, one that nobody can prove is an error."""
+    found = set()
+    for one in asked:
+        try:
+            status = certificate_status.current().status(one.hash_data, responder_url=one.responder_url)
+        except NoStatus:
+            found.add(CHAIN_ERROR)
+            continue
+        if status.word == REVOKED:
+            return REVOKED_WORD
+        found.add(ACCEPTED if status.word == GOOD and status.is_proven else CHAIN_ERROR)
+    return CHAIN_ERROR if CHAIN_ERROR in found else ACCEPTED
+
+
+@cache
+def _load(path: str) -> ContractPool:
+    pool: ContractPool = import_string(path)()
+    return pool
+
+
+def contract_certificate(*, action: str, schema_version: str, request: str) -> str | None:
+    """Fetch the answer to a vehicle that wants a contract certificate (M01, M02); None when there is no pool for it."""
+    if not settings.CONTRACT_CERTIFICATE_POOL:
+        return None
+    return _load(settings.CONTRACT_CERTIFICATE_POOL).exchange(
+        action=action, schema_version=schema_version, request=request
+    )
