@@ -9,12 +9,11 @@ from datetime import timedelta
 from django.db import transaction
 
 from cpo.lib import clock
-from stations.models import ChargingSession, ConnectorStatus, Reservation, StatusChange
+from stations.models import ChargingSession, Connector, ConnectorStatus, Reservation, StatusChange
 from stations.services import reservations
 
 Status = Reservation.Status
 SETTLE = timedelta(seconds=10)  # a status may come before the start that explains it
-STATUSES_READ = 50  # of an EVSE since the reservation, newest first
 ROWS_AT_ONCE = 500  # of one sweep
 OUT = frozenset({ConnectorStatus.FAULTED.value, ConnectorStatus.UNAVAILABLE.value})  # these end a reservation
 
@@ -91,20 +90,23 @@ def _release(reservation: Reservation) -> str:
     )
     if others.exists():
         return "another driver charges there"
-    statuses = list(
-        StatusChange.objects.filter(evse_id=reservation.evse_id, received_at__gte=since)
-        .order_by("-at", "-id")
-        .values_list("status", "received_at")[:STATUSES_READ]
-    )
-    if not statuses:
+    connector = Connector.objects.filter(evse_id=reservation.evse_id).order_by("-last_updated").first()
+    if connector is None or connector.last_updated < since:
+        return ""  # it says what it said before
+    if connector.status in OUT:
+        return connector.status.lower()
+    has_settled = connector.last_updated <= clock.now() - SETTLE
+    if connector.status != ConnectorStatus.AVAILABLE or not has_settled or not _was_held(reservation):
         return ""
-    last, received_at = statuses[0]
-    if last in OUT:
-        return last.lower()
-    has_settled = received_at <= clock.now() - SETTLE
-    was_held = any(status == ConnectorStatus.RESERVED for status, _ in statuses)
     booted_at = reservation.station.last_boot_at
-    is_lost = booted_at is not None and since <= booted_at <= received_at
-    if last == ConnectorStatus.AVAILABLE and has_settled and (was_held or is_lost):
-        return "lost at a restart" if is_lost else "released by the station"
-    return ""
+    was_restarted = booted_at is not None and since <= booted_at <= connector.last_updated
+    return "lost at a restart" if was_restarted else "released by the station"
+
+
+def _was_held(reservation: Reservation) -> bool:
+    """Tell whether the connector said that it is reserved, since it is."""
+    return StatusChange.objects.filter(
+        evse_id=reservation.evse_id,
+        received_at__gte=reservation.reserved_at,
+        status=ConnectorStatus.RESERVED,
+    ).exists()
