@@ -120,6 +120,7 @@ def install_template(
     return install(station, profile=profile, template=template, each_transaction=each_transaction, **options)
 
 
+@transaction.atomic(savepoint=False)
 def set_limit(
     target: ChargingStation | Evse | ChargingSession,
     *,
@@ -160,6 +161,7 @@ def set_limit(
     return rows
 
 
+@transaction.atomic(savepoint=False)
 def lift_limit(
     target: ChargingStation | Evse | ChargingSession, *, source: str = "limit", **options: Any
 ) -> list[InstalledProfile]:
