@@ -17,6 +17,10 @@ class Held(BillingError):
     """This session waits for somebody to release it; the text says why."""
 
 
+class Implausible(Held):
+    """No connector can have given that much: somebody must release the session or correct its energy."""
+
+
 class NotCreditable(BillingError):
     """This CDR is a credit CDR itself, or was credited already."""
 

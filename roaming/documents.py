@@ -40,7 +40,7 @@ def connector(row: Connector, version: Version) -> Document:
 
 def sessions(rows: Sequence[ChargingSession], version: Version) -> list[Document]:
     """Write sessions: running ones with what they cost so far, billed ones as their CDR says."""
-    cdrs_of = {cdr.session_id: cdr for cdr in Cdr.objects.filter(session__in=[row.pk for row in rows])}
+    cdrs_of = Cdr.objects.newest_of(row.pk for row in rows)
     so_far = costs.running_costs([row for row in rows if row.pk not in cdrs_of])
     serializer = version.session(context={"version": version, "costs": so_far, "cdrs": cdrs_of})
     return [serializer.to_representation(row) for row in rows]

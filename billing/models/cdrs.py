@@ -1,6 +1,6 @@
 """Charge detail records: what a session cost, sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 import orjson
@@ -16,8 +16,13 @@ class ImmutableRow(Exception):
 
 
 class CdrQuerySet(models.QuerySet["Cdr"]):
+    def newest_of(self, session_ids: Iterable[int]) -> dict[int, "Cdr"]:
+        """Return by session id the last CDR that was issued for it, whether it was credited since or not."""
+        rows = self.filter(session__in=list(session_ids)).select_related("credit").order_by("pk")
+        return {cdr.session_id: cdr for cdr in rows if cdr.session_id is not None}
+
     def insert(self, rows: Sequence["Cdr"]) -> dict[int, int]:
-        """Insert CDRs of sessions in one statement and return their ids by session id.
+        """Insert the first CDRs of sessions in one statement and return their ids by session id.
 
         A session that has a CDR already keeps it, and is not in the answer. One JSON parameter carries all rows:
         arrays of JSON texts cost the driver ten times as much.
@@ -29,7 +34,7 @@ class CdrQuerySet(models.QuerySet["Cdr"]):
             cursor.execute(
                 f"insert into billing_cdr ({columns}) "  # noqa: S608 - column names of the model
                 f"select {columns} from jsonb_populate_recordset(null::billing_cdr, %s::jsonb) "
-                "on conflict (session_id) do nothing returning session_id, id",
+                "on conflict (session_id) where follows_id is null do nothing returning session_id, id",
                 [orjson.dumps(document, default=str).decode()],
             )
             return dict(cursor.fetchall())
@@ -42,11 +47,14 @@ class Cdr(models.Model):
     the shapes of OCPI 2.3.0, decimals as strings. Written once: `save()` of an existing row raises and a trigger
     refuses UPDATE and DELETE. `session` is null for a credit CDR, which keeps `session_uid`; only its total
     cost is negated.
+
+    A session has at most one CDR that stands: the first one follows nothing, each later one `follows` the credit of
+    the one before, and a CDR is credited once. The database holds all three.
     """
 
     uid = models.CharField(max_length=39, default=new_uid)  # OCPI CDR.id; a credit CDR's ends in -C
-    session = models.OneToOneField(
-        ChargingSession, on_delete=models.PROTECT, null=True, blank=True, related_name="cdr"
+    session = models.ForeignKey(
+        ChargingSession, on_delete=models.PROTECT, null=True, blank=True, related_name="cdrs"
     )
     session_uid = models.CharField(max_length=36)
     operator = models.ForeignKey(Operator, on_delete=models.PROTECT, related_name="cdrs")
@@ -81,6 +89,9 @@ class Cdr(models.Model):
     credit_reference = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credit"
     )
+    follows = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replacement"
+    )  # the credit CDR after which it was written anew
     remark = models.CharField(max_length=255, blank=True)
     issued_by = models.CharField(max_length=100, blank=True)  # who released or credited it
     created_at = models.DateTimeField()  # = OCPI last_updated
@@ -92,8 +103,10 @@ class Cdr(models.Model):
             models.UniqueConstraint(fields=["operator", "uid"], name="cdr_uid"),
             models.CheckConstraint(
                 name="cdr_credit",
-                condition=Q(is_credit=False, credit_reference=None) | Q(is_credit=True, session=None),
+                condition=Q(is_credit=False, credit_reference=None)
+                | Q(is_credit=True, session=None, follows=None),
             ),
+            models.UniqueConstraint(fields=["session"], condition=Q(follows=None), name="cdr_first"),
         ]
         indexes = [
             models.Index(fields=["party", "id"], name="cdr_party"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from billing.errors import Held
+from billing.errors import Held, Implausible
 from billing.models import BillingJob
 from cpo.lib import clock, metrics
 from stations.models import ChargingSession, ReviewItem
@@ -32,7 +32,9 @@ def fail(session: ChargingSession, reason: Exception) -> None:
     job.last_updated = now
     job.save(update_fields=["state", "tries", "next_try_at", "last_error", "last_updated"])
     metrics.cdrs.add("held" if is_held else "failed")
-    if not is_held:  # energy without authorisation has an item of its own already
+    if isinstance(reason, Implausible):
+        doubt(session, job.last_error)
+    elif not is_held:  # energy without authorisation has an item of its own already
         tell(session, job.last_error)
 
 
@@ -45,6 +47,18 @@ def tell(session: ChargingSession, reason: str) -> None:
         station=session.station,
         session=session,
         facts={"reason": reason},
+    )
+
+
+def doubt(session: ChargingSession, reason: str) -> None:
+    """Raise the item that asks an operator whether this energy can be."""
+    review.raise_item(
+        ReviewItem.Kind.ODD_READINGS,
+        key=f"implausible:{session.pk}",
+        summary=f"Not billed: session at {session.station.identity}, {reason}",
+        station=session.station,
+        session=session,
+        facts={"energy_wh": f"{session.energy_wh:f}", "reason": reason},
     )
 
 

@@ -161,7 +161,7 @@ def test_a_session_without_tariff_is_free_flagged_and_shown():
 
     cdrs.bill([session.pk])
 
-    cdr = session.cdr
+    cdr = session.cdrs.get()
     assert (cdr.total_before_taxes, cdr.remark, cdr.tariff) == (0, "no tariff assigned", None)
     assert cdr.totals["total_energy"] == "12.3455"
     assert ReviewItem.objects.get(session=session).kind == "billing_failed"
@@ -221,8 +221,8 @@ def test_a_repaired_tariff_bills_the_session_and_says_so():
     factories.tariff(element("ENERGY", "0.25"))
     cdrs.bill([session.pk])
 
-    assert session.cdr.remark == "priced by version 2 of the tariff: version 1 has no price"
-    assert session.cdr.tariff_version == 2
+    assert session.cdrs.get().remark == "priced by version 2 of the tariff: version 1 has no price"
+    assert session.cdrs.get().tariff_version == 2
     assert BillingJob.objects.get().state == "done"
     assert ReviewItem.objects.get().resolved_by == "billing"
 

@@ -78,7 +78,8 @@ def test_running_sessions_are_left_alone(station):
     assert running.billed_at is None
 
 
-def test_a_poisoned_session_fails_alone(station):
+def test_a_poisoned_session_fails_alone(station, settings):
+    settings.BILLING_MARGIN_PERCENT = 0
     good, bad = ended(station), ended(factories.station(), energy_wh="9" * 15)
     factories.tariff(
         element("ENERGY", "9" * 12), uid="GOLD", at=bad.station.location

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import F, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.models import Cdr
 from cpo import access
 from cpo.api import filters
 from cpo.api.endpoint import Endpoint, ListEndpoint
@@ -45,7 +46,8 @@ class SessionFilter(django_filters.FilterSet):
 
 def shown(rows: QuerySet[ChargingSession]) -> QuerySet[ChargingSession]:
     """Read sessions with what is shown of them, in one query."""
-    return rows.select_related("station", "evse").annotate(cdr_uid=F("cdr__uid"))
+    newest = Cdr.objects.filter(session=OuterRef("pk")).order_by("-pk").values("uid")[:1]
+    return rows.select_related("station", "evse").annotate(cdr_uid=Subquery(newest))
 
 
 class SessionList(ListEndpoint):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from cpo import access
 from cpo.console import words
+from cpo.console.bills import BILLS, bills, newest
 from cpo.console.forms import CloseForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.paging import page as page_of
@@ -44,7 +45,7 @@ def sessions(request: ConsoleRequest) -> HttpResponse:
 
 def _rows(request: ConsoleRequest) -> dict[str, Any]:
     found = _filtered(access.sessions(request.principal), request.GET.dict(), request)
-    found = found.select_related("station__location", "evse", "token", "cdr")
+    found = found.select_related("station__location", "evse", "token").prefetch_related(BILLS)
     return {
         "sessions": page_of(found, by=("id",), after=request.GET.get("after", "")),
         "filters": request.GET,
@@ -62,7 +63,7 @@ def _filtered(
         case "review":
             rows = rows.filter(needs_review=True)
         case "unbilled":
-            rows = rows.filter(status=ChargingSession.Status.ENDED, cdr=None)
+            rows = rows.filter(status=ChargingSession.Status.ENDED, cdrs=None)
     text = query.get("q", "").strip()
     if text:
         stations = access.stations(request.principal).filter(
@@ -80,7 +81,7 @@ def _filtered(
 
 def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
     rows = access.sessions(request.principal)
-    rows = rows.select_related("station__location__operator", "evse", "token", "cdr")
+    rows = rows.select_related("station__location__operator", "evse", "token").prefetch_related(BILLS)
     found: ChargingSession = get_object_or_404(rows, uid=uid)
     return found
 
@@ -90,7 +91,7 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
     """Show one session: what it is, what it costs, how its power ran, what happened when."""
     found = _find(request, uid)
     zone = found.station.location.time_zone if found.station.location else "UTC"
-    cdr = getattr(found, "cdr", None)
+    cdr = newest(found)
     return render(
         request,
         "console/session.html",
@@ -179,10 +180,11 @@ def _timeline(found: ChargingSession) -> list[Moment]:
     """Put together what happened, from the rows of its parts, in the order of time."""
     since, until = found.started_at - AROUND, (found.ended_at or clock.now()) + AROUND
     moments = [*_own_moments(found), *_statuses(found, since, until), *_commands(found, since, until)]
-    cdr = getattr(found, "cdr", None)
-    if cdr is not None:
+    for cdr in bills(found):
         moments.append(Moment(cdr.created_at, "receipt", "ok", _("CDR issued"), cdr.uid))
         moments += _pushes(cdr.pk)
+        if credit := getattr(cdr, "credit", None):
+            moments.append(Moment(credit.created_at, "receipt", "warn", _("CDR credited"), credit.remark))
     return sorted(moments, key=lambda moment: moment.at)
 
 

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from cpo import access
 from cpo.access import Principal
 from cpo.console import command_forms, configuration_tab, frames, verdicts, words
+from cpo.console.bills import BILLS
 from cpo.console.guard import ConsoleRequest, page
 from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, Read, render
@@ -160,8 +161,8 @@ def _now(
 
 
 def _recent(found: ChargingStation) -> list[ChargingSession]:
-    ended = ChargingSession.objects.ended().filter(station=found).select_related("evse", "cdr")
-    return list(ended.order_by("-id")[:8])
+    ended = ChargingSession.objects.ended().filter(station=found).select_related("evse")
+    return list(ended.prefetch_related(BILLS).order_by("-id")[:8])
 
 
 def _messages(
