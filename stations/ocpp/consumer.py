@@ -92,7 +92,8 @@ class OcppConsumer(AsyncConsumer):
         """Return whether the station gives a sign of life in time; False where the server cannot tell."""
         if self._control is None or not self._is_open:
             return False
-        alive: bool = await self._control.is_alive(within_s, with_ping=self._ping_every_s > 0)
+        knows_pong = self.link.quirks.get("ping_interval_s") != 0
+        alive: bool = await self._control.is_alive(within_s, with_ping=knows_pong)
         return alive
 
     def is_newly_silent(self) -> bool:

@@ -19,6 +19,7 @@ from stations.services import commands, provisioning
 from tests import factories
 from tests.processes import Server
 from tests.stories.raw import RawSocket, incoming, opened, verdicts
+from tests.stories.servers import serving
 from tests.stories.story import PASSWORD, eventually, rows
 
 START = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": "2026-11-20T09:00:00Z"}
@@ -435,16 +436,11 @@ async def test_f23_a_failure_of_ours_is_an_internal_error_without_its_words(
 async def test_f24_half_a_frame_and_then_silence_is_closed(
     process_env: dict[str, str], ada: ChargingStation
 ) -> None:
-    impatient = Server(process_env)
-    for name in ("--ws-ping-interval", "--ws-ping-timeout"):
-        impatient.command[impatient.command.index(name) + 1] = "1"
-    await asyncio.to_thread(impatient.start)
-    try:
+    async with serving(process_env, OCPP_PING_INTERVAL_S="1") as impatient:
         async with opened(impatient) as socket:
             socket.write(masked(0x81, HEARTBEAT.encode())[:-5])
             socket.socket.transport.pause_reading()  # or a pong would follow the half frame
-            await eventually(lambda: ConnectionEvent.objects.exclude(closed_at=None).exists())
+            ended = await eventually(ConnectionEvent.objects.exclude(closed_at=None).first)
+            assert ended.close_reason == "no answer to a ping"
         async with opened(impatient) as again:
             assert await again.lives()
-    finally:
-        await asyncio.to_thread(impatient.close)
