@@ -37,6 +37,7 @@ from stations.models.security_profiles import PasswordChange, SecurityProfileCha
 from stations.models.sessions import ChargingSession
 from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
+from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
 from stations.models.variables import SecurityEvent, Variable
 
@@ -93,6 +94,7 @@ __all__ = [
     "StoredFile",
     "TokenGroup",
     "TrustedSigner",
+    "TransactionEvent",
     "UnknownToken",
     "UnmatchedStop",
     "TemplateValue",

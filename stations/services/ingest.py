@@ -96,6 +96,26 @@ class StopFact(NamedTuple):
     at: datetime
 
 
+class EventRow(NamedTuple):
+    """A row of `TransactionEvent`: what a 2.x station said about a transaction, readings aside."""
+
+    station_id: int
+    transaction_id: str
+    seq_no: int
+    at: datetime
+    received_at: datetime
+    type: str
+    trigger: str
+    charging_state: str
+    is_offline: bool
+    evse_id: int
+    connector_number: int
+    id_token: str
+    stop_reason: str
+    remote_start_id: int | None
+    reservation_id: str
+
+
 class Done(NamedTuple):
     """What came of a start or stop: the session, and the own token that was presented (status '' for none)."""
 
@@ -116,6 +136,7 @@ class Facts:
     seen: tuple[int, datetime] | None = None  # (station id, when): worth writing down
     start: StartFact | None = None
     stop: StopFact | None = None
+    event: EventRow | None = None
     done: Done | None = None
 
 
@@ -227,6 +248,15 @@ returning s.station_id, s.transaction_id, s.id,
     coalesce(token.group_id, '')
 """
 
+EVENTS = """
+insert into stations_transactionevent
+    (station_id, transaction_id, seq_no, at, received_at, type, trigger, charging_state, is_offline, evse_id,
+     connector_number, id_token, stop_reason, remote_start_id, reservation_id)
+select * from unnest(%b::int8[], %b::text[], %b::int4[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[],
+                     %b::text[], %b::bool[], %b::int8[], %b::int4[], %b::text[], %b::text[], %b::int8[], %b::text[])
+on conflict do nothing
+"""
+
 KIND = """
 with made as (
     insert into stations_readingkind (measurand, phase, location, context, unit) values (%s, %s, %s, %s, %s)
@@ -288,6 +318,9 @@ def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
     samples = [row for facts in batch for row in facts.samples]
     if samples:
         write_samples(cursor, samples)
+    happened = [facts.event for facts in batch if facts.event is not None]
+    if happened:
+        cursor.execute(EVENTS, _columns(happened))
     meters = list({meter.session_id: meter for facts in batch for meter in facts.meters}.values())
     if meters:
         columns = list(zip(*sorted(meters), strict=True))

@@ -1,4 +1,4 @@
-"""Parts of the bulk tables: frames by day, samples by month; made ahead, dropped after retention.
+"""Parts of the bulk tables: frames by day, samples and transaction events by month; made ahead, dropped in time.
 
 What lies outside every part (a late sample of last year) goes to the default part, so that nothing is ever refused. A
 part whose range already has rows in the default part is made by moving them.
@@ -28,6 +28,7 @@ def maintain() -> None:
     for _ in range(MONTHS_AHEAD + 1):
         following = (month + timedelta(days=32)).replace(day=1)
         _make("stations_metersample", f"m{month:%Y%m}", "sampled_at", month, following)
+        _make("stations_transactionevent", f"m{month:%Y%m}", "at", month, following)
         month = following
     _drop_frames_before(today - timedelta(days=settings.JOURNAL_RETENTION_DAYS))
 
@@ -35,7 +36,10 @@ def maintain() -> None:
 def is_ready() -> bool:
     """True when the bulk tables exist (a migration may have gone backwards)."""
     with connection.cursor() as cursor:
-        cursor.execute("select to_regclass('stations_frame'), to_regclass('stations_metersample')")
+        cursor.execute(
+            "select to_regclass('stations_frame'), to_regclass('stations_metersample'), "
+            "to_regclass('stations_transactionevent')"
+        )
         return None not in cursor.fetchone()
 
 

@@ -7,8 +7,8 @@ from stations import readings
 from stations.models.locations import new_uid
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.sampling import oddities
 from stations.ocpp.v16 import topology, values
-from stations.ocpp.v16.metering import oddities
 from stations.ports import Decision
 from stations.services import authorization, metering, reservations, sessions, signed_readings
 from stations.services.ingest import Done, StartFact, StopFact
