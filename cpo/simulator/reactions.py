@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cpo.simulator import files, local_list, reservations, smart_charging
+from cpo.simulator import files, local_list, reservations, security, smart_charging
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -110,8 +110,10 @@ async def clear_cache(charger: "Charger", payload: Payload) -> Payload:
     return {"status": "Accepted"}
 
 
-async def data_transfer(charger: "Charger", payload: Payload) -> Payload:
-    """Echo to our own vendor id; others are not known here (5.6)."""
+async def data_transfer(charger: "Charger", payload: Payload) -> Answer | Payload:
+    """Echo to our own vendor id, speak Plug & Charge; others are not known here (5.6)."""
+    if payload["vendorId"] == security.VENDOR:
+        return await security.data_transfer(charger, payload)
     if payload["vendorId"] != KNOWN_VENDOR:
         return {"status": "UnknownVendorId"}
     if payload.get("messageId") not in {None, "Echo"}:
@@ -138,5 +140,6 @@ REACTIONS: dict[str, Reaction] = {
     "DataTransfer": data_transfer,
     **files.REACTIONS,
     **local_list.REACTIONS,
+    **security.REACTIONS,
     **smart_charging.REACTIONS,
 }

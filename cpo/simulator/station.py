@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from cpo.simulator import answers, configuration, files, local_list, smart_charging
+from cpo.simulator import answers, configuration, files, local_list, security, smart_charging
 from cpo.simulator.answers import Answer, Payload
 from cpo.simulator.clock import StoryClock, WallClock
 from cpo.simulator.outbox import Outbox
@@ -50,6 +50,7 @@ class Station:
         self.reboot_s = 1
         self.configuration = configuration.core_keys(connectors=connectors, meter_interval_s=meter_interval_s)
         self.configuration |= smart_charging.keys()
+        self.configuration |= security.keys()
         self.configuration |= local_list.keys(self.configuration)
         self.outlets = {
             n: Outlet(n, max_power_w=power_w, is_dc=is_dc, voltage_v=400 if is_dc else 230)
@@ -57,6 +58,7 @@ class Station:
         }
         self.reactions: dict[str, answers.Reaction] = dict(REACTIONS)
         self.files = files.Habits()
+        self.vault = security.Vault()
         self.running: dict[int, Transaction] = {}
         self.known_tags: dict[str, str] = {}
         self.groups: dict[str, str] = {}  # token -> parentIdTag
