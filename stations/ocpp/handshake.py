@@ -23,7 +23,7 @@ from stations.pki import certificates as pki
 from stations.services import (
     certificates,
     connections,
-    passwords,
+    password_changes,
     provisioning,
     quirks,
     security_profiles,
@@ -308,7 +308,7 @@ def _arrived(station: ChargingStation, entry: Entry) -> None:
     if station.next_security_profile is not None and entry.profile == station.next_security_profile:
         security_profiles.returned(station, profile=entry.profile)
     if entry.has_next_password:
-        passwords.used(station)
+        password_changes.used(station)
 
 
 def _unknown(knock: Knock) -> Refusal:

@@ -1,7 +1,6 @@
-"""Passwords of stations, changed over OCPP so that a lost answer locks nobody out (1.6 security white paper A01).
+"""Passwords of stations, changed over OCPP (1.6 security white paper A01): asked for, by the calendar, sent again.
 
-`change` sends a new secret; until the station has used it, or said that it will not, the old one is accepted too. The
-station's own words (`answered`) and its next connection (`used`) end the change, a sweep (`resume`) sends it again.
+What becomes of a change says `password_changes`.
 """
 
 import secrets
@@ -9,24 +8,21 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
-from cpo.lib import clock, events, keyring
-from stations.events import StationChanged
-from stations.models import ChargingStation, Command, PasswordChange, ReviewItem
-from stations.services import commands, provisioning, quirks, requests, review, sealed
-from stations.services.errors import ChangeUnderWay, InvalidPassword
+from cpo.lib import clock, keyring
+from stations.models import ChargingStation, Command, PasswordChange
+from stations.services import commands, password_changes, provisioning, quirks, requests, sealed
+from stations.services.errors import ChangeUnderWay
 
 Status = PasswordChange.Status
 Profile = ChargingStation.SecurityProfile
 
-SUBJECT = "password:"  # of the commands: what follows is the id of the change
 HEX_LENGTH, PLAIN_LENGTH = (
     20,
     32,
 )  # characters of a generated secret; 40 hexadecimal digits are the most (A00.FR.205)
-TRIES = 3  # times that a secret is sent whose answer got lost
 AGAIN_AFTER = timedelta(minutes=1)
 ROTATION = "rotation"  # who asked, where the calendar did
 
@@ -42,24 +38,13 @@ def change(
 ) -> PasswordChange:
     """Send the station a new password, `secret` as it shall be written to it or one made now.
 
-    An offline station gets it when it is back. Raise `ChangeUnderWay`, `InvalidPassword` (16 to 40 printable
-    characters) and what `commands.queue` raises.
+    An offline station gets it when it is back. Raise `ChangeUnderWay`, `InvalidPassword` and what `commands.queue`
+    raises.
     """
     form = str(quirks.flags(station).get("password_form", "hex"))
     secret = secret if secret is not None else _new_secret(form)
-    if not provisioning.is_password(secret):
-        raise InvalidPassword("16 to 40 printable characters without spaces")
-    change = PasswordChange(
-        station=station, form=form, secret=keyring.encrypt(secret), requested_by=requested_by[:100],
-        created_at=clock.now(),
-    )  # fmt: skip
-    try:
-        with transaction.atomic():
-            change.save()
-    except IntegrityError as error:
-        raise ChangeUnderWay("a new password is already on its way to this station") from error
+    change = password_changes.begin(station, secret=secret, form=form, requested_by=requested_by)
     _send(change, station, secret, requested_by=requested_by, user=user, queue_offline=queue_offline)
-    events.publish(StationChanged(station.pk))
     return change
 
 
@@ -71,15 +56,15 @@ def _new_secret(form: str) -> str:
 
 
 def _send(
-    change: PasswordChange, station: ChargingStation, secret: str, *, requested_by: str, user: Any = None,
+    change: PasswordChange,
+    station: ChargingStation,
+    secret: str,
+    *,
+    requested_by: str,
+    user: Any = None,
     queue_offline: bool = True,
-) -> Command:  # fmt: skip
-    """Accept the new secret from now on, beside the old one, and queue it; nothing readable lies in the row."""
-    salt, digest = provisioning.salted(secret)
-    ChargingStation.objects.filter(pk=station.pk).update(next_secret_salt=salt, next_secret_hash=digest)
-    change.tries += 1
-    change.status = Status.QUEUED
-    change.save(update_fields=["tries", "status"])
+) -> Command:
+    """Queue it; nothing readable lies in the row."""
     return requests.queue(
         station,
         "change_password",
@@ -88,47 +73,8 @@ def _send(
         user=user,
         queue_offline=queue_offline,
         priority=0 if user or requested_by else commands.AUTOMATIC,
-        subject=f"{SUBJECT}{change.pk}",
+        subject=f"{password_changes.SUBJECT}{change.pk}",
     )
-
-
-@transaction.atomic(savepoint=False)
-def answered(change_id: int, *, status: str) -> None:
-    """Take the station's word: accepted (A01.FR.03), at the next boot, or not at all (A01.FR.04).
-
-    `status` is that of ChangeConfiguration or of SetVariables, which are the same words.
-    """
-    change = _open(change_id)
-    if change is None:
-        return
-    if status == "Accepted":
-        _take_over(change)
-    elif status == "RebootRequired":
-        _keep(change, Status.REBOOT, "the station takes it at its next boot")
-    else:
-        _forget(change, f"the station answered {status}")
-
-
-@transaction.atomic(savepoint=False)
-def unanswered(change_id: int, *, reason: str, was_sent: bool) -> None:
-    """Keep both passwords when nobody knows whether the new one arrived; forget it when it was never sent."""
-    change = _open(change_id)
-    if change is None:
-        return
-    if was_sent:
-        _keep(change, Status.UNKNOWN, reason)
-    else:
-        _forget(change, reason)
-
-
-@transaction.atomic(savepoint=False)
-def used(station: ChargingStation) -> None:
-    """The station has come in with the new password: the old one is over, whatever was answered."""
-    change = PasswordChange.objects.select_for_update().filter(
-        station=station, status__in=PasswordChange.OPEN
-    ).first()  # fmt: skip
-    if change is not None:
-        _take_over(change)
 
 
 def resume() -> int:
@@ -137,7 +83,9 @@ def resume() -> int:
     It is the same secret: a station that has it already loses nothing. After three times an operator is told.
     """
     horizon = clock.now() - AGAIN_AFTER
-    lost = PasswordChange.objects.filter(status=Status.UNKNOWN, station__is_online=True, tries__lt=TRIES)
+    lost = PasswordChange.objects.filter(
+        status=Status.UNKNOWN, station__is_online=True, tries__lt=password_changes.TRIES
+    )
     count = 0
     for change_id in lost.filter(created_at__lt=horizon).values_list("pk", flat=True)[:100]:
         count += _again(change_id)
@@ -146,10 +94,12 @@ def resume() -> int:
 
 @transaction.atomic
 def _again(change_id: int) -> int:
-    change = _open(change_id)
+    change = password_changes.find_open(change_id)
     if change is None or change.status != Status.UNKNOWN:
         return 0
-    _send(change, change.station, keyring.decrypt(change.secret), requested_by=change.requested_by)
+    secret = keyring.decrypt(change.secret)
+    password_changes.accept(change, secret)
+    _send(change, change.station, secret, requested_by=change.requested_by)
     return 1
 
 
@@ -182,55 +132,3 @@ def rotate(
         except ChangeUnderWay:
             continue
     return begun
-
-
-def _open(change_id: int) -> PasswordChange | None:
-    return (
-        PasswordChange.objects.select_for_update(of=("self",))
-        .select_related("station")
-        .filter(pk=change_id, status__in=PasswordChange.OPEN)
-        .first()
-    )
-
-
-def _take_over(change: PasswordChange) -> None:
-    """Put the new secret in the old one's place."""
-    ChargingStation.objects.filter(pk=change.station_id).exclude(next_secret_hash=b"").update(
-        secret_salt=F("next_secret_salt"),
-        secret_hash=F("next_secret_hash"),
-        next_secret_salt=b"",
-        next_secret_hash=b"",
-        secret_changed_at=clock.now(),
-    )
-    _close(change, Status.DONE, "")
-
-
-def _forget(change: PasswordChange, reason: str) -> None:
-    ChargingStation.objects.filter(pk=change.station_id).update(next_secret_salt=b"", next_secret_hash=b"")
-    _close(change, Status.FAILED, reason)
-    _tell_operator(change, reason)
-
-
-def _keep(change: PasswordChange, status: str, reason: str) -> None:
-    change.status, change.reason = status, reason[:255]
-    change.save(update_fields=["status", "reason"])
-    if status == Status.UNKNOWN and change.tries >= TRIES:
-        _tell_operator(change, f"{reason}, {change.tries} times")
-    events.publish(StationChanged(change.station_id))
-
-
-def _close(change: PasswordChange, status: str, reason: str) -> None:
-    change.status, change.reason, change.secret = status, reason[:255], ""
-    change.finished_at = clock.now()
-    change.save(update_fields=["status", "reason", "secret", "finished_at"])
-    events.publish(StationChanged(change.station_id))
-
-
-def _tell_operator(change: PasswordChange, reason: str) -> None:
-    review.raise_item(
-        ReviewItem.Kind.SECURITY_PROFILE,
-        key=f"password:{change.pk}",
-        summary=f"{change.station.identity}: the password was not changed, {reason}"[:255],
-        station=change.station,
-        facts={"change": change.pk, "reason": reason},
-    )

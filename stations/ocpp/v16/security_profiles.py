@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from stations.models import Command
 from stations.ocpp.route import OutcomeHandler, Payload
-from stations.services import passwords, security_profiles
+from stations.services import password_changes, security_profiles
 
 
 def write_password(*, secret: str) -> tuple[str, Payload]:
@@ -47,7 +47,7 @@ def security_or(other: OutcomeHandler | None) -> OutcomeHandler:
     """Route an outcome to the change it belongs to, and to the block that owns the action."""
 
     def outcome(command: Command, answer: Payload | None) -> None:
-        kind, _, rest = command.subject.partition(":")
+        kind, _, rest = (command.subject or _by_key(command)).partition(":")
         if kind in OURS:
             OURS[kind](command, answer, rest)
         if other is not None:
@@ -56,12 +56,21 @@ def security_or(other: OutcomeHandler | None) -> OutcomeHandler:
     return outcome
 
 
+def _by_key(command: Command) -> str:
+    """Name the change that a password belongs to which somebody sent by hand."""
+    if str(command.payload.get("key", "")).strip().casefold() != password_changes.RAW_KEY:
+        return ""
+    return f"{password_changes.SUBJECT}{password_changes.open_of(command.station_id) or ''}"
+
+
 def _password(command: Command, answer: Payload | None, change_id: str) -> None:
+    if not change_id:
+        return
     if answer is not None:
-        passwords.answered(int(change_id), status=answer["status"])
+        password_changes.answered(int(change_id), status=answer["status"])
     else:
         reason, was_sent = _silence(command)
-        passwords.unanswered(int(change_id), reason=reason, was_sent=was_sent)
+        password_changes.unanswered(int(change_id), reason=reason, was_sent=was_sent)
 
 
 def _profile(command: Command, answer: Payload | None, rest: str) -> None:
