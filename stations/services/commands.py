@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from cpo.lib import clock, events, keyring, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
-from stations.services import guarded_commands, review, sealed, wake
+from stations.services import guarded_commands, password_changes, review, sealed, wake
 from stations.services.errors import NotOpen, StationOffline
 from stations.services.guarded_keys import without_secrets
 
@@ -68,6 +68,7 @@ def queue(
     guarded_commands.check(station, action, payload)
     if not station.is_online and not queue_offline:
         raise StationOffline(f"{station.identity} is not connected")
+    payload = password_changes.adopted(station, action, payload, requested_by=requested_by)
     if ttl_s is None:
         ttl_s = settings.OCPP_QUEUED_COMMAND_TTL_S if queue_offline else settings.OCPP_COMMAND_TTL_S
     now = clock.now()
