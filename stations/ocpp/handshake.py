@@ -124,6 +124,10 @@ class Limiter:
         for key in keys:
             self._failures[key].append(time.monotonic())
 
+    def forget(self, key: str) -> None:
+        """Somebody with this key knew the password: what was before were mistakes."""
+        self._failures.pop(key, None)
+
 
 limiter = Limiter()
 
@@ -220,6 +224,7 @@ def decide(knock: Knock) -> Welcome | Refusal:
     if subprotocol is None:
         return _refuse(knock, 101, Reason.SUBPROTOCOL)
     _arrived(station, entry)
+    limiter.forget(pair)
     return Welcome(
         station, SUBPROTOCOLS[subprotocol.lower()], subprotocol if knock.subprotocols else "", entry.profile
     )
