@@ -79,15 +79,27 @@ case when excluded.is_final then excluded.next_try_at
      else greatest(excluded.next_try_at, roaming_push.sent_at + %(session_push)s::interval) end
 """
 
+# With each CDR come those before it (the credit that it follows, the CDR that was credited): a partner gets them in
+# this order, because a new CDR may only be sent after its predecessor's credit (OCPI 2.2.1 mod_cdrs, Credit CDRs).
 _CDRS = """
-select distinct on (c.id, d.id) c.id, 'cdrs', d.uid, d.id, '', d.party, 'due',
+select distinct on (c.id, d.id) c.id, 'cdrs', d.uid, d.id, coalesce(before.uid, ''), d.party, 'due',
        (extract(epoch from d.created_at) * 1000000)::bigint, 0, true, '', 0,
        %(now)s::timestamptz, %(now)s::timestamptz, '', ''
-from billing_cdr d
+from (
+    with recursive wanted as (
+        select id, follows_id, credit_reference_id from billing_cdr where id = any(%(ids)s)
+        union
+        select b.id, b.follows_id, b.credit_reference_id
+        from wanted w join billing_cdr b on b.id in (w.follows_id, w.credit_reference_id)
+    )
+    select id from wanted
+) wanted
+join billing_cdr d on d.id = wanted.id
+left join billing_cdr before on before.id = coalesce(d.follows_id, d.credit_reference_id)
 join roaming_remoteparty p on p.key = d.party and p.is_active and p.role = 'EMSP'
 join roaming_connection c on c.id = p.connection_id
 where d.party <> '' and c.status = 'registered' and 'cdrs' = any(c.push_modules)
-  and (%(connection)s::bigint is null or c.id = %(connection)s) and d.id = any(%(ids)s)
+  and (%(connection)s::bigint is null or c.id = %(connection)s)
   and not exists (select 1 from roaming_push q where q.module = 'cdrs' and q.object_id = d.id
                   and (q.connection_id = c.id or q.state = 'acked'))
 """

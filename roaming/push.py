@@ -42,11 +42,15 @@ where id in (
     select p.id from roaming_push p
     where p.connection_id = %(connection)s and p.state in ('due', 'sent', 'failed')
       and case when p.state = 'sent' then p.lease_until else p.next_try_at end <= %(now)s
-      and (p.parent_key = '' or exists (
+      and (p.parent_key = '' or case when p.module = 'cdrs' then not exists (
+          select 1 from roaming_push parent
+          where parent.connection_id = p.connection_id and parent.module = p.module
+            and parent.object_key = p.parent_key and parent.state <> 'acked')
+        else exists (
           select 1 from roaming_push parent
           where parent.connection_id = p.connection_id and parent.module = p.module
             and parent.object_key = p.parent_key and parent.acked_version > 0
-            and parent.state not in ('due', 'sent')))
+            and parent.state not in ('due', 'sent')) end)
     order by p.next_try_at, p.id limit %(limit)s
     for update of p skip locked
 )

@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from billing.models import Cdr
 from billing.services import cdrs, tariffs
 from cpo.lib import clock
 from roaming import marks, push
 from roaming.models import Connection, Exchange, Push
 from stations.models import ChargingStation, Connector, Location, ReviewItem
-from stations.services import locations, provisioning, sessions
+from stations.services import corrections, locations, provisioning, sessions
 from tests import factories
 from tests.emsp import wait_for
 from tests.roaming.platform import bill, connection_of, drive, network, register, send
@@ -585,3 +586,38 @@ def _deliver(connection_id: int) -> None:
 
     push.deliver(connection_id)
     connection.close()
+
+
+def corrected(charger: ChargingStation) -> tuple[Cdr, Cdr, Cdr]:
+    """Bill a session of the partner's driver, correct it, and bill it anew: the CDR, its credit, the new one."""
+    session = drive(charger, ended=True)
+    cdrs.bill([session.pk])
+    corrections.correct(session, energy_wh=Decimal(9000), reason="the meter was read on site", by="user:ada")
+    cdrs.bill([session.pk])
+    first, credit, new = Cdr.objects.order_by("pk")
+    return first, credit, new
+
+
+def test_a_correction_reaches_the_partner_as_a_credit_and_then_a_new_cdr(partner):
+    first, credit, new = corrected(network())
+    marks.cdrs([new.pk])
+
+    send(partner)
+
+    assert list(partner.books.cdrs) == [first.uid, credit.uid, new.uid]
+    assert "credit" not in partner.books.cdrs[new.uid]
+    assert partner.books.cdrs[new.uid]["total_energy"] == 9
+    assert partner.violations == []
+
+
+def test_a_new_cdr_waits_until_the_partner_has_taken_its_predecessors_credit(partner):
+    first, credit, new = corrected(network())
+    partner.fault = lambda seen: "500" if seen.module == "cdrs" and partner.books.cdrs else ""
+    send(partner)
+    assert list(partner.books.cdrs) == [first.uid]
+
+    partner.fault = ""
+    _make_due()
+    send(partner)
+
+    assert list(partner.books.cdrs) == [first.uid, credit.uid, new.uid]
