@@ -21,6 +21,7 @@ from stations.models import (
     Location,
     OnboardingStation,
     Operator,
+    Reservation,
     ReviewItem,
     SecurityEvent,
     Variable,
@@ -43,6 +44,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "onboarding.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),
     "onboarding.accept": frozenset({_OPERATOR, _ADMIN}),
     "session.close": frozenset({_OPERATOR, _ADMIN}),
+    "reservation.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "review.resolve": frozenset({_SUPPORT, _OPERATOR, _FINANCE, _ADMIN}),
     "token.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "tariff.write": frozenset({_PRICING, _ADMIN}),
@@ -192,6 +194,11 @@ def sessions(principal: Principal) -> QuerySet[ChargingSession]:
 def commands(principal: Principal) -> QuerySet[Command]:
     """Commands to stations in scope."""
     return Command.objects.filter(**_limits(principal, "station__location"))
+
+
+def reservations(principal: Principal) -> QuerySet[Reservation]:
+    """Reservations at stations in scope."""
+    return Reservation.objects.filter(**_limits(principal, "station__location"))
 
 
 def review_items(principal: Principal) -> QuerySet[ReviewItem]:

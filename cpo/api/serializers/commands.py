@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from cpo.api.serializers.remote import OutcomeSerializer
 from cpo.lib import redact
 from stations.models import Command
 
@@ -17,11 +18,18 @@ class CommandSerializer(serializers.ModelSerializer[Command]):
     station = serializers.CharField(source="station.identity")
     payload = serializers.SerializerMethodField()
     result = serializers.SerializerMethodField()
+    outcome = OutcomeSerializer(
+        source="remote",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="What then happened, where it is awaited.",
+    )
 
     class Meta:
         model = Command
         fields = (
-            "id", "station", "action", "payload", "status", "result", "error_code", "error_description",
+            "id", "station", "action", "payload", "status", "result", "outcome", "error_code", "error_description",
             "answered_late", "requested_by", "created_at", "expires_at", "sent_at", "answered_at",
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ class CommandList(ListEndpoint):
 
     def get_queryset(self) -> QuerySet[Command]:
         """Give the commands in scope."""
-        return access.commands(self.principal).select_related("station")
+        return access.commands(self.principal).select_related("station", "remote__session")
 
     @extend_schema(summary="List commands", responses={200: CommandSerializer(many=True), **refusals(400)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -60,7 +60,7 @@ class StationCommands(CommandList):
     def get_queryset(self) -> QuerySet[Command]:
         """Give the station's commands; 404 when it is out of scope."""
         station = get_object_or_404(access.stations(self.principal), identity=self.kwargs["identity"])
-        return Command.objects.filter(station=station).select_related("station")
+        return Command.objects.filter(station=station).select_related("station", "remote__session")
 
     @extend_schema(
         summary="List a station's commands",
@@ -129,7 +129,9 @@ class CommandDetail(Endpoint):
     @extend_schema(summary="Show a command", responses={200: CommandSerializer, **refusals(404)})
     def get(self, request: Request, uid: str) -> Response:
         """Show what became of it."""
-        command = get_object_or_404(access.commands(self.principal).select_related("station"), uid=uid)
+        command = get_object_or_404(
+            access.commands(self.principal).select_related("station", "remote__session"), uid=uid
+        )
         return Response(CommandSerializer(command).data)
 
 

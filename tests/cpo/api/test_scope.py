@@ -11,7 +11,7 @@ from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
 from stations.models import Command, OnboardingStation
-from stations.services import configuration_templates, review, security
+from stations.services import configuration_templates, reservations, review, security
 from tests import factories
 from tests.cpo.api.routes import ROUTES
 
@@ -42,6 +42,9 @@ def theirs():
         "station": charger.identity,
         "command": command.uid,
         "session": session.uid,
+        "reservation": reservations.reserve(
+            charger, id_token="TWO-ID", expires_at=now + timedelta(hours=1)
+        ).reservation.uid,
         "token": token.uid,
         "tariff": tariff.uid,
         "assignment": tariff.assignments.get().pk,
