@@ -166,7 +166,7 @@ def status(
         return None
     state = WORDS.get(status, "")
     _say(upload, status, now, request_id=request_id, remark=_remark(upload, status, state))
-    if state and upload.state in LogUpload.MAY_GO_ON and not (upload.file_id and state != State.UPLOADED):
+    if state and _is_news(upload, state):
         upload.status = status[:STATUS_LENGTH]
         upload.save(update_fields=["status"])
         _follow(upload, state, now, reason=status)
@@ -251,6 +251,13 @@ def _become(upload: LogUpload, state: str, now: datetime, *, reason: str = "") -
     events.publish(FilesChanged(upload.station_id))
 
 
+def _is_news(upload: LogUpload, state: str) -> bool:
+    """Once the file is here, only the station's own Uploaded can still be told."""
+    if upload.file_id is not None:
+        return state == State.UPLOADED
+    return upload.state in LogUpload.MAY_GO_ON
+
+
 def _remark(upload: LogUpload, status: str, state: str) -> str:
     if status == IDLE:
         return ""
@@ -258,7 +265,7 @@ def _remark(upload: LogUpload, status: str, state: str) -> str:
         return "a word that we do not know"
     if upload.status == status:
         return "repeated"
-    if upload.state not in LogUpload.MAY_GO_ON or (upload.file_id and state != State.UPLOADED):
+    if not _is_news(upload, state):
         return "late"
     if state == State.UPLOADED and upload.link_id and not upload.file_id:
         return "but its file is not here"
