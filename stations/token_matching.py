@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-CUT_AFTER = (16, 20)  # characters: a common buffer, and what OCPP 1.6 can say (CiString20Type)
+BUFFER = 16  # characters of a common buffer; what lies behind it in memory is sometimes sent too
+CUT_AFTER = (BUFFER, 20)  # characters: that buffer, and what OCPP 1.6 can say (CiString20Type)
 SUFFIX = ";"  # payment terminals add facts of their own behind it
 BYTES = (8, 14, 20)  # hexadecimal digits of a card's UID: 4, 7 or 10 bytes
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
+_STRAY = re.compile(r"[^0-9A-Za-z*\-_.:|@ ;]")  # in no uid that anybody gave out
 _SEPARATED = re.compile(r"[0-9A-Fa-f]{2}(?:[ :\-][0-9A-Fa-f]{2})+")
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
@@ -39,6 +41,8 @@ def spellings(uid: str, *, is_byte_order_tried: bool = False) -> Iterator[Readin
         bare = uid.split(SUFFIX)[0].strip()
         if bare:
             yield Reading(bare, ("token_suffix",))
+    if len(uid) > BUFFER and _STRAY.search(uid, BUFFER):
+        yield Reading(uid[:BUFFER].rstrip(), ("token_garbage",))
     if _SEPARATED.fullmatch(uid):
         yield Reading(re.sub("[ :-]", "", uid), ("token_spelling",))
     if is_byte_order_tried and len(uid) in BYTES and _HEXADECIMAL.fullmatch(uid):
