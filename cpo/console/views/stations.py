@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from cpo import access
 from cpo.access import Principal
-from cpo.console import command_forms, configuration_tab, frames, verdicts, words
+from cpo.console import command_forms, configuration_tab, frames, quirks_tab, verdicts, words
 from cpo.console.bills import BILLS
 from cpo.console.guard import ConsoleRequest, page
 from cpo.console.paging import page as page_of
@@ -253,12 +253,19 @@ def _history(
     return Tab({"history": Part("console/_station_history.html", read)})
 
 
+def _quirks(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(quirks_tab.parts(found), quirks_tab.form(request, found))
+
+
 NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
 TABS = {
     "now": _now,
     "messages": _messages,
     "commands": _commands,
     "configuration": _configuration,
+    "quirks": _quirks,
     "history": _history,
 }
 

@@ -20,6 +20,7 @@ PAGES: dict[str, Any] = {
     "fleet-configuration": lambda n: [],
     "configuration-template-new": lambda n: [],
     "configuration-template": lambda n: [n.template.pk],
+    "quirks-export": lambda n: [],
     "sessions": lambda n: [],
     "session": lambda n: [n.ended.uid],
     "session-curve": lambda n: [n.ended.uid],
@@ -45,6 +46,8 @@ ACTIONS: dict[str, Any] = {
     "configuration-template-new": lambda n: [],
     "configuration-template": lambda n: [n.template.pk],
     "configuration-template-delete": lambda n: [n.template.pk],
+    "station-quirk": lambda n: [n.station.identity],
+    "station-quirk-forget": lambda n: [n.station.identity],
     "command-cancel": lambda n: [n.command.uid],
     "onboarding-accept": lambda n: [n.knock.pk],
     "onboarding-ignore": lambda n: [n.knock.pk],
@@ -59,7 +62,7 @@ ACTIONS: dict[str, Any] = {
 OPEN = {"login", "logout"}  # have tests of their own
 
 TABS = {
-    "station": ["now", "messages", "commands", "configuration", "history"],
+    "station": ["now", "messages", "commands", "configuration", "quirks", "history"],
     "partner": ["about", "queue", "exchanges"],
 }
 
