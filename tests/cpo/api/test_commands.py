@@ -110,7 +110,7 @@ def test_it_never_shows_a_secret_of_a_command(api, ada):
     )
 
     assert "very-secret" not in str(made)
-    assert Command.objects.get().payload == payload
+    assert "very-secret" not in str(Command.objects.get().payload)
 
 
 def test_it_queues_with_few_queries(api, ada, django_assert_max_num_queries):

@@ -87,7 +87,7 @@ def test_a_guarded_key_is_confirmed_first(ada: Client, station: ChargingStation)
 
 
 def test_a_secret_is_not_wanted_and_not_recorded(ada: Client, station: ChargingStation) -> None:
-    fields = {"key": "AuthorizationKey", "value": "very-secret-key", "confirmed": "yes"}
+    fields = {"key": "AuthorizationKey", "value": "very-secret-key-1", "confirmed": "yes"}
     assert "is a secret" in set_key(ada, **fields, desired="on")
     assert not Command.objects.exists()
 

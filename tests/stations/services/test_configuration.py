@@ -165,7 +165,6 @@ def test_a_secret_is_never_asked_for(station: ChargingStation) -> None:
     [
         "AuthorizationKey",
         "websocketpinginterval",
-        "SecurityProfile",
         "CentralSystemAddress",
         "X_ServerURL",
         "APN",
@@ -173,9 +172,15 @@ def test_a_secret_is_never_asked_for(station: ChargingStation) -> None:
 )
 def test_a_guarded_key_needs_a_confirmation(station: ChargingStation, key: str) -> None:
     with pytest.raises(NotConfirmed):
-        configuration.change(station, key=key, value="1")
+        configuration.change(station, key=key, value="1234567890abcdef")
 
-    assert configuration.change(station, key=key, value="1", confirmed=True).payload["key"] == key
+    changed = configuration.change(station, key=key, value="1234567890abcdef", confirmed=True)
+    assert changed.payload["key"] == key
+
+
+def test_the_security_profile_is_not_set_like_a_key(station: ChargingStation) -> None:
+    with pytest.raises(InvalidPayload, match="security page"):
+        configuration.change(station, key="SecurityProfile", value="2", confirmed=True)
 
 
 def test_a_key_that_holds_an_address_is_guarded_whatever_its_name(station: ChargingStation) -> None:
