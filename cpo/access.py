@@ -21,6 +21,7 @@ from stations.models import (
     Location,
     OnboardingStation,
     Operator,
+    ProfileTemplate,
     Reservation,
     ReviewItem,
     SecurityEvent,
@@ -38,6 +39,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "command.safe": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "command.dangerous": frozenset({_OPERATOR, _ADMIN}),
     "station.write": frozenset({_OPERATOR, _ADMIN}),
+    "charging_profile.write": frozenset({_OPERATOR, _ADMIN}),  # the library of charging profiles
     "configuration.write": frozenset({_OPERATOR, _ADMIN}),  # templates of desired values
     "location.write": frozenset({_OPERATOR, _ADMIN}),
     "operator.write": frozenset({_ADMIN}),
@@ -70,7 +72,7 @@ NETWORK_WIDE = frozenset(
 )
 
 # What is an operator's as a whole cannot be done by somebody who is limited to some of its locations.
-OPERATOR_WIDE = frozenset({"tariff.write"})
+OPERATOR_WIDE = frozenset({"charging_profile.write", "tariff.write"})
 
 # Commands that read, or that first-line support may give; everything else is dangerous.
 SAFE_COMMANDS = frozenset(
@@ -204,6 +206,13 @@ def reservations(principal: Principal) -> QuerySet[Reservation]:
 def review_items(principal: Principal) -> QuerySet[ReviewItem]:
     """Review items about stations in scope; one about no station is for those of the whole network."""
     return ReviewItem.objects.filter(**_limits(principal, "station__location"))
+
+
+def profile_templates(principal: Principal) -> QuerySet[ProfileTemplate]:
+    """Charging profiles in the libraries of the operators in scope."""
+    if principal.is_network_wide:
+        return ProfileTemplate.objects.all()
+    return ProfileTemplate.objects.filter(operator__in=operators(principal))
 
 
 def variables(principal: Principal) -> QuerySet[Variable]:

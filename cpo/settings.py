@@ -223,6 +223,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,  # what is written differs from what is read
     "ENUM_NAME_OVERRIDES": {
+        "ChargingProfileKind": "stations.models.ProfileTemplate.Kind",
+        "ChargingProfileState": "stations.models.InstalledProfile.State",
         "CommandStatus": "stations.models.Command.Status",
         "ConnectorStatus": "stations.models.ConnectorStatus",
         "SessionStatus": "stations.models.ChargingSession.Status",

@@ -27,6 +27,7 @@ from stations.services.errors import (
     SecretKey,
     StationOffline,
     UnknownAction,
+    UnsuitedProfile,
 )
 
 
@@ -59,6 +60,8 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Translate an exception into a response; None for what nobody expected (500, logged by Django)."""
+    if isinstance(error, UnsuitedProfile):
+        return _response(400, "unsuited_profile", str(error), {error.path: [error.message]})
     if isinstance(error, InvalidPayload):
         place = f"payload.{error.path}" if error.path else "payload"
         return _response(400, "invalid_payload", str(error), {place: [error.message]})

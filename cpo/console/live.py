@@ -34,6 +34,7 @@ PLAIN_TOPICS = frozenset(
         "onboarding",
         "review",
         "security",
+        "charging-profiles",
         "configuration",
         "commands",
     }

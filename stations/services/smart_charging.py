@@ -180,6 +180,37 @@ def lift_limit(
     return found
 
 
+def install_limit(
+    station: ChargingStation,
+    *,
+    purpose: Purpose,
+    evse_number: int = 0,
+    amps: Decimal | None = None,
+    watts: Decimal | None = None,
+    until: datetime | None = None,
+    stack_level: int | None = None,
+    **options: Any,
+) -> InstalledProfile:
+    """Install one plain limit for a purpose, by default on the highest level that the station has.
+
+    The options and errors are those of `install`.
+    """
+    limit, unit = _quantity(amps, watts)
+    place = profile_shapes.place_of(station, evse_number)
+    highest = capabilities.of(station).max_stack_level or 0
+    wish = profile_shapes.of_limit(
+        limit,
+        unit,
+        purpose=purpose,
+        evse=evse_number,
+        stack_level=highest if stack_level is None else stack_level,
+        now=clock.now(),
+        phases=place.phases if place.phases < 3 else None,
+        valid_to=until,
+    )
+    return install(station, profile=wish, **options)
+
+
 def limit_session(
     session: ChargingSession,
     *,
@@ -189,10 +220,17 @@ def limit_session(
     **options: Any,
 ) -> InstalledProfile:
     """Limit a running session now with a TxProfile (1.6 section 5.16.3). Raise `NotOpen` when it is over."""
-    limit, unit = _quantity(amps, watts)
     if session.status != ChargingSession.Status.ACTIVE:
         raise NotOpen("the session has already ended")
-    return _limit(session.station, Purpose.TX, session.evse.number, limit, unit, until, options)
+    return install_limit(
+        session.station,
+        purpose=Purpose.TX,
+        evse_number=session.evse.number,
+        amps=amps,
+        watts=watts,
+        until=until,
+        **options,
+    )
 
 
 def station_maximum(
@@ -204,8 +242,7 @@ def station_maximum(
     **options: Any,
 ) -> InstalledProfile:
     """Limit what a station draws for all its connectors together (1.6 section 3.13.1, ChargePointMaxProfile)."""
-    limit, unit = _quantity(amps, watts)
-    return _limit(station, Purpose.STATION_MAX, 0, limit, unit, until, options)
+    return install_limit(station, purpose=Purpose.STATION_MAX, amps=amps, watts=watts, until=until, **options)
 
 
 def default_limit(
@@ -218,8 +255,15 @@ def default_limit(
     **options: Any,
 ) -> InstalledProfile:
     """Limit every transaction on an EVSE, or with 0 on each (1.6 section 3.13.1, TxDefaultProfile)."""
-    limit, unit = _quantity(amps, watts)
-    return _limit(station, Purpose.TX_DEFAULT, evse_number, limit, unit, until, options)
+    return install_limit(
+        station,
+        purpose=Purpose.TX_DEFAULT,
+        evse_number=evse_number,
+        amps=amps,
+        watts=watts,
+        until=until,
+        **options,
+    )
 
 
 def start_profile(station: ChargingStation, *, profile: ChargingProfile) -> ChargingProfile:
@@ -629,29 +673,6 @@ def _queue(station: ChargingStation, request: str, facts: dict[str, Any], **opti
         return requests.queue(station, request, facts=facts, **options)
     except InvalidProfile as error:
         raise UnsuitedProfile(error.path, error.message) from error
-
-
-def _limit(
-    station: ChargingStation,
-    purpose: Purpose,
-    evse_number: int,
-    limit: Decimal,
-    unit: RateUnit,
-    until: datetime | None,
-    options: dict[str, Any],
-) -> InstalledProfile:
-    place = profile_shapes.place_of(station, evse_number)
-    wish = profile_shapes.of_limit(
-        limit,
-        unit,
-        purpose=purpose,
-        evse=evse_number,
-        stack_level=capabilities.of(station).max_stack_level or 0,
-        now=clock.now(),
-        phases=place.phases if place.phases < 3 else None,
-        valid_to=until,
-    )
-    return install(station, profile=wish, **options)
 
 
 def _quantity(amps: Decimal | None, watts: Decimal | None) -> tuple[Decimal, RateUnit]:

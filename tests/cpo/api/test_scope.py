@@ -11,14 +11,17 @@ from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
 from stations.models import Command, OnboardingStation
-from stations.services import configuration_templates, reservations, review, security
+from stations.services import configuration_templates, profile_templates, reservations, review, security
 from tests import factories
 from tests.cpo.api.routes import ROUTES
 
 pytestmark = pytest.mark.django_db
 
 NETWORK_WIDE = {"partner", "onboarding", "audit"}  # 403: these belong to no operator
-REFUSED_CHANGES = {"operator": {"token"}, "location": {"token", "tariff"}}  # 403 before anything is looked up
+REFUSED_CHANGES = {
+    "operator": {"token"},
+    "location": {"token", "tariff", "charging"},
+}  # 403 before anything is looked up
 
 
 @pytest.fixture
@@ -35,8 +38,12 @@ def theirs():
         station=charger, action="Reset", created_at=now, expires_at=now + timedelta(hours=1)
     )
     OnboardingStation.objects.create(identity="NEW-1", remote_address="192.0.2.1", first_at=now, last_at=now)
+    library = profile_templates.save(
+        operator=site.operator, name="TWO evening", periods=[{"start_s": 0, "limit": "16"}]
+    )
     wishes = configuration_templates.save(name="TWO wishes", values=[], location=site)
     return {
+        "charging": library.uid,
         "configuration": wishes.pk,
         "location": site.uid,
         "station": charger.identity,
