@@ -23,7 +23,7 @@ MOST_WH = Decimal(10) ** 12
 SETTLED = (ReviewItem.Kind.ODD_READINGS, ReviewItem.Kind.STALE_SESSION, ReviewItem.Kind.BILLING_FAILED)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def correct(session: ChargingSession, *, energy_wh: Decimal, reason: str, by: str) -> ChargingSession:
     """Set the energy (Wh) of an ended session by hand; it is billed so, whatever its readings say.
 

@@ -58,7 +58,7 @@ def match(station_ids: list[int] | None = None) -> int:
     return sum(_match_one(pk) for pk in rows)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def merge(stop: UnmatchedStop, session: ChargingSession, *, by: str) -> ChargingSession:
     """Let an operator say which session a stop has ended.
 
