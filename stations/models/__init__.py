@@ -1,6 +1,7 @@
 """Rows of the charging network, one module per subject."""
 
 from stations.models.aliases import StationAlias
+from stations.models.campaigns import CampaignStation, FirmwareCampaign
 from stations.models.certificates import (
     AuthorityCertificate,
     InstalledCertificate,
@@ -44,6 +45,7 @@ from stations.models.variables import SecurityEvent, Variable
 __all__ = [
     "AuthorityCertificate",
     "AvailabilityWish",
+    "CampaignStation",
     "ChargingSession",
     "ChargingStation",
     "Command",
@@ -54,6 +56,7 @@ __all__ = [
     "ConnectorStatus",
     "Evse",
     "FileLink",
+    "FirmwareCampaign",
     "FirmwareImage",
     "FirmwareStatus",
     "FirmwareUpdate",

@@ -86,6 +86,7 @@ class FirmwareUpdate(models.Model):
     # A late word may still tell how these went on.
     MAY_GO_ON = (*OPEN, State.UNANSWERED, State.STALLED)
 
+    uid = models.CharField(max_length=36, unique=True, default=new_uid)
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="firmware_updates")
     image = models.ForeignKey(FirmwareImage, on_delete=models.PROTECT, null=True, blank=True)
     location = models.CharField(max_length=512, blank=True)  # of a server that is not ours
