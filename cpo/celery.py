@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
     "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},
     "recheck charging profiles": {"task": "stations.tasks.recheck_charging_profiles", "schedule": 30},
+    "advance firmware campaigns": {"task": "stations.tasks.advance_campaigns", "schedule": 10},
     "look after files": {"task": "stations.tasks.look_after_files", "schedule": 60},
     "keep local lists": {"task": "stations.tasks.keep_local_lists", "schedule": 10},
     "remake local lists": {"task": "stations.tasks.remake_local_lists", "schedule": 600},

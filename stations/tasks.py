@@ -5,6 +5,7 @@ from celery import shared_task
 from cpo.lib.tasks import RowsTask
 from stations.services import (
     availability,
+    campaigns,
     certificate_signing,
     certificate_upkeep,
     commands,
@@ -148,3 +149,9 @@ def end_security_changes() -> int:
 def rotate_passwords() -> int:
     """Begin to change the passwords that are too old."""
     return passwords.rotate_due()
+
+
+@shared_task
+def advance_campaigns() -> int:
+    """Begin the firmware updates of campaigns that may begin now; halt campaigns that fail."""
+    return campaigns.sweep()
