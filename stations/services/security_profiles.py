@@ -23,8 +23,15 @@ from stations.models import (
     SigningUse,
     StationCertificate,
 )
-from stations.pki import certificates as pki
-from stations.services import certificate_authority, client_certificates, requests, review, security, wake
+from stations.services import (
+    client_certificates,
+    installed_certificates,
+    requests,
+    review,
+    root_certificates,
+    security,
+    wake,
+)
 from stations.services.errors import (
     ChangeUnderWay,
     LowerProfile,
@@ -56,16 +63,14 @@ def raise_to(
     """
     if profile <= station.security_profile or profile not in Profile.values:
         raise LowerProfile(f"{station.identity} has profile {station.security_profile} already")
-    if profile >= Profile.TLS and not trusts_us:
-        root_pem(root)
     now = clock.now()
     steps = [_step(step) for step in _wanted(station, profile, trusts_us=trusts_us)]
+    if steps[0]["step"] == Step.ROOT:
+        steps[0]["root"] = root_for(root).pk
     change = SecurityProfileChange(
         station=station, from_profile=station.security_profile, to_profile=profile, steps=steps,
         requested_by=requested_by[:100], created_at=now,
     )  # fmt: skip
-    if steps[0]["step"] == Step.ROOT:
-        steps[0]["root"] = root.pk if root else None
     try:
         with transaction.atomic():
             change.save()
@@ -75,19 +80,17 @@ def raise_to(
     return change
 
 
-def root_pem(root: RootCertificate | None) -> str:
-    """Return the root that a station shall trust us by, PEM; raise `NoRoot`."""
-    if root is not None:
-        return root.certificate
-    own = RootCertificate.objects.filter(use=RootUse.CSMS, is_own=True).order_by("-id").first()
-    if own is not None:
-        return own.certificate
-    roots = certificate_authority.current().roots(SigningUse.CHARGING_STATION)
-    if not roots:
+def root_for(root: RootCertificate | None) -> RootCertificate:
+    """Return the root that a station shall trust us by: this one, else our own authority's; raise `NoRoot`."""
+    own = RootCertificate.objects.filter(use=RootUse.CSMS, is_own=True).order_by("id")
+    if root is None and not own.exists():
+        root_certificates.keep_own()
+    found = root or own.first()
+    if found is None:
         raise NoRoot(
             "there is no root certificate yet: add the one under which your server's certificate is issued"
         )
-    return pki.pem(roots[0])
+    return found
 
 
 def _wanted(station: ChargingStation, profile: int, *, trusts_us: bool) -> list[str]:
@@ -125,8 +128,8 @@ def _go_on(change: SecurityProfileChange) -> None:
 
 
 def _install_root(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
-    chosen = RootCertificate.objects.filter(pk=step["root"]).first() if step.get("root") else None
-    _ask(change, "install_root", facts={"certificate": root_pem(chosen)})
+    root = RootCertificate.objects.get(pk=step["root"])
+    _ask(change, "install_certificate", facts={"use": RootUse.CSMS, "certificate": root.certificate})
 
 
 def _name_ourselves(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
@@ -136,7 +139,7 @@ def _name_ourselves(change: SecurityProfileChange, station: ChargingStation, ste
 def _ask_for_certificate(
     change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]
 ) -> None:
-    _ask(change, "ask_for_certificate", facts={})
+    _ask(change, "request_certificate", facts={"use": SigningUse.CHARGING_STATION})
 
 
 def _send_profile(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
@@ -197,6 +200,8 @@ def answered(change_id: int, *, step: str, status: str) -> None:
         events.publish(StationChanged(change.station_id))
     else:
         _mark(current, "done", "it takes effect at the next boot" if status == "RebootRequired" else "")
+        if step == Step.ROOT:
+            installed_certificates.was_installed(change.station, root_id=current["root"], is_accepted=True)
         if step == Step.PROFILE and status == "RebootRequired":
             requests.queue(
                 change.station, "restart", facts={}, requested_by=change.requested_by, queue_offline=True

@@ -25,19 +25,6 @@ def write_organization(*, name: str) -> tuple[str, Payload]:
     return "ChangeConfiguration", {"key": "CpoName", "value": name}
 
 
-def write_root(*, certificate: str) -> tuple[str, Payload]:
-    """Write InstallCertificate of the root by which the station shall know us (M05)."""
-    return "InstallCertificate", {
-        "certificateType": "CentralSystemRootCertificate",
-        "certificate": certificate,
-    }
-
-
-def write_certificate() -> tuple[str, Payload]:
-    """Write the request to ask us for a certificate (A02)."""
-    return "ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}
-
-
 def write_restart() -> tuple[str, Payload]:
     """Write a soft Reset, so that a new setting takes effect (section 5.14)."""
     return "Reset", {"type": "Soft"}
