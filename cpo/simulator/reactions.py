@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from cpo.simulator import files, local_list, reservations, security, smart_charging
+from cpo.simulator import files, local_list, reservations, security, security_profiles, smart_charging
 from cpo.simulator.answers import Answer, Payload, Reaction, Refusal
 
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ async def get_configuration(charger: "Charger", payload: Payload) -> Payload:
     return {"configurationKey": entries} | ({"unknownKey": unknown} if unknown else {})
 
 
-async def change_configuration(charger: "Charger", payload: Payload) -> Payload:
+async def change_configuration(charger: "Charger", payload: Payload) -> Answer | Payload:
     """Set one key (5.3)."""
+    if payload["key"] == security_profiles.KEY:
+        return security_profiles.change(charger, payload["value"])
     key = charger.configuration.get(payload["key"])
     if key is None:
         return {"status": "NotSupported"}

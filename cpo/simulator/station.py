@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from cpo.simulator import answers, configuration, files, local_list, security, smart_charging
+from cpo.simulator import (
+    answers,
+    configuration,
+    files,
+    local_list,
+    security,
+    security_profiles,
+    smart_charging,
+)
 from cpo.simulator.answers import Answer, Payload
 from cpo.simulator.clock import StoryClock, WallClock
 from cpo.simulator.outbox import Outbox
@@ -51,6 +59,8 @@ class Station:
         self.configuration = configuration.core_keys(connectors=connectors, meter_interval_s=meter_interval_s)
         self.configuration |= smart_charging.keys()
         self.configuration |= security.keys()
+        self.configuration |= security_profiles.keys(has_password=password is not None)
+        self.secure_url: str | None = None  # where the central system speaks TLS
         self.configuration |= local_list.keys(self.configuration)
         self.outlets = {
             n: Outlet(n, max_power_w=power_w, is_dc=is_dc, voltage_v=400 if is_dc else 230)
@@ -203,12 +213,12 @@ class Station:
     # --- inside
 
     async def _open(self, **options: Any) -> None:
+        secure = security_profiles.options(self)
         await self.wire.open(
-            station_url(self.url, self.station_id),
+            station_url(secure.pop("base", self.url), self.station_id),
             username=self.station_id,
-            password=self.password,
             subprotocols=self.subprotocols,
-            **({"compression": self.compression} | options),
+            **({"compression": self.compression} | secure | options),
         )
         if self._delivering is None:
             self._delivering = self._spawn("outbox", self.outbox.deliver())

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -80,6 +81,7 @@ class Wire:
         compression: str | None = "deflate",
         open_timeout_s: int = 10,
         headers: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Shake hands. Raises websockets' InvalidStatus when the server refuses."""
         headers = dict(headers or {})
@@ -88,6 +90,7 @@ class Wire:
             headers["Authorization"] = f"Basic {secret}"
         self._socket = await connect(
             url,
+            ssl=tls,
             subprotocols=subprotocols or None,  # type: ignore[arg-type]
             additional_headers=headers,
             compression=compression,
