@@ -21,7 +21,15 @@ from stations.models import (
     ReviewItem,
 )
 from stations.services import firmware, firmware_library, review
-from stations.services.errors import InvalidPayload, NotOpen, StationsError, UnsuitableFirmware
+from stations.services.errors import (
+    InvalidPayload,
+    NotOpen,
+    StationOffline,
+    StationsError,
+    UnsuitableFirmware,
+    UntrustedFirmware,
+    UpdateUnderWay,
+)
 
 log = structlog.get_logger(__name__)
 State = FirmwareCampaign.State
@@ -116,7 +124,7 @@ def step(campaign_id: int) -> int:
     failed = [place for place in places if place.update and place.update.state in BAD]
     recent = [place for place in failed if place.update and place.update.changed_at >= campaign.changed_at]
     if len(recent) >= campaign.max_failed:
-        _halt(campaign, len(failed), len(places))
+        _halt(campaign, f"{len(failed)} of {len(places)} stations failed")
         return 0
     waiting = [place for place in places if place.update is None and not place.skipped]
     under_way = [place for place in places if place.update and place.update.is_open]
@@ -126,7 +134,11 @@ def step(campaign_id: int) -> int:
     if not _canaries_are_well(places[: campaign.canaries]):
         waiting = [place for place in waiting if place.position < campaign.canaries]
     room = campaign.at_once - len(under_way)
-    return sum(_begin(campaign, place) for place in _ready(waiting)[: max(room, 0)])
+    try:
+        return sum(_begin(campaign, place) for place in _ready(waiting)[: max(room, 0)])
+    except UntrustedFirmware as error:
+        _halt(campaign, str(error))
+        return 0
 
 
 def _canaries_are_well(canaries: list[CampaignStation]) -> bool:
@@ -158,6 +170,10 @@ def _begin(campaign: FirmwareCampaign, place: CampaignStation) -> int:
                 place.station, image=campaign.image, requested_by=f"campaign:{campaign.name}"
             )
             place.save(update_fields=["update"])
+    except UntrustedFirmware:
+        raise
+    except (StationOffline, UpdateUnderWay):
+        return 0  # later
     except StationsError as error:
         log.info("campaign skips a station", campaign=campaign.pk, station=place.station.identity)
         place.skipped = str(error)[:255]
@@ -166,8 +182,8 @@ def _begin(campaign: FirmwareCampaign, place: CampaignStation) -> int:
     return 1
 
 
-def _halt(campaign: FirmwareCampaign, failed: int, of: int) -> None:
-    campaign.reason = f"{failed} of {of} stations failed"
+def _halt(campaign: FirmwareCampaign, reason: str) -> None:
+    campaign.reason = reason[:255]
     campaign.save(update_fields=["reason"])
     _become(campaign, State.HALTED)
     review.raise_item(

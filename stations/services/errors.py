@@ -123,3 +123,7 @@ class LowerProfile(StationsError):
 
 class NoRoot(StationsError):
     """There is no root certificate that the station could be given."""
+
+
+class UpdateUnderWay(StationsError):
+    """Another firmware update is on its way to the station."""

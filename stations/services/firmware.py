@@ -26,7 +26,7 @@ from stations.models import (
     StoredFile,
 )
 from stations.services import commands, files, firmware_library, provisioning, requests, review
-from stations.services.errors import InvalidPayload, NotOpen, UnsuitableFirmware
+from stations.services.errors import InvalidPayload, NotOpen, UpdateUnderWay
 
 State = FirmwareUpdate.State
 SUBJECT = "firmware:"  # of commands, followed by the row's id
@@ -90,8 +90,8 @@ def plan(
 ) -> FirmwareUpdate:
     """Send the station an image of ours, or to a listed server's `location`; `version` is then what it shall become.
 
-    Signed wherever the image is. Raise `UnsuitableFirmware`, `UntrustedFirmware`, `InvalidPayload`, and what
-    `commands.queue` raises.
+    Signed wherever the image is. Raise `UnsuitableFirmware`, `UntrustedFirmware`, `UpdateUnderWay`, `InvalidPayload`, and
+    what `commands.queue` raises.
     """
     if (image is None) == (not location):
         raise InvalidPayload("image", "an image or a location")
@@ -100,7 +100,7 @@ def plan(
     if install_at is not None and install_at < retrieve_at:
         raise InvalidPayload("install_at", "it lies before the download")
     if FirmwareUpdate.objects.filter(station=station, state__in=[State.SCHEDULED]).exists():
-        raise UnsuitableFirmware("another update is on its way to the station: cancel it first")
+        raise UpdateUnderWay("another update is on its way to the station: cancel it first")
     link, url = None, location
     if image is not None:
         firmware_library.check_offer(image, station)
