@@ -138,9 +138,10 @@ class OcppConsumer(AsyncConsumer):
             verdict = await self.hub.door.run(handshake.decide, knock)
             if isinstance(verdict, Refusal):
                 return verdict
-            if await takeover.is_welcome(self.hub, verdict.station, address=knock.remote_address[:64]):
+            address = knock.remote_address[:64]
+            if await takeover.is_welcome(self.hub, verdict.station, address=address, profile=verdict.profile):
                 return verdict
-            return await self.hub.door.run(_duplicate, knock)
+            return await self.hub.door.run(_duplicate, verdict.station.identity, knock)
         except DatabaseError as error:
             log.error("handshake without database", error=type(error).__name__)
             return Refusal(503, "database", ((b"retry-after", b"10"),))
@@ -376,10 +377,10 @@ def _own(welcome: Welcome, owner: str, facts: dict[str, Any]) -> Link:
     return link
 
 
-def _duplicate(knock: handshake.Knock) -> Refusal:
+def _duplicate(identity: str, knock: handshake.Knock) -> Refusal:
     """Record that a second device was kept out (blocking)."""
     connections.refused(
-        identity=knock.identity,
+        identity=identity,
         remote_address=knock.remote_address,
         reason=HandshakeRejection.Reason.DUPLICATE,
         user_agent=knock.user_agent,

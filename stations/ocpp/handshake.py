@@ -32,7 +32,7 @@ from stations.services import (
 Reason = HandshakeRejection.Reason
 
 # subprotocol -> OCPP version; the station's own order of preference wins
-SUBPROTOCOLS = {"ocpp1.6": "1.6"}
+SUBPROTOCOLS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 
 REFUSALS_EVERY_S = 0.05  # refusals leave at multiples of this after the knock
 WINDOW_S = 60.0
@@ -193,11 +193,23 @@ def _mark_of(certificate: bytes) -> str:
         return ""
 
 
-def negotiate(offered: tuple[str, ...]) -> str | None:
-    """Return the first offered subprotocol that we speak, in the station's spelling (quirk 20); None: there is none."""
+def negotiate(offered: tuple[str, ...], pinned: str = "") -> str | None:
+    """Return the first offered subprotocol that we speak, in the station's spelling (quirk 20); None: there is none.
+
+    A station that is pinned to a version gets the word for it if it offers that, else the first that it does offer.
+    """
     if not offered:
-        return settings.OCPP_DEFAULT_SUBPROTOCOL or None
-    return next((word for word in offered if word.lower() in SUBPROTOCOLS), None)
+        return f"ocpp{pinned}" if pinned else settings.OCPP_DEFAULT_SUBPROTOCOL or None
+    spoken = [word for word in offered if word.lower() in SUBPROTOCOLS]
+    if pinned:
+        return next((word for word in spoken if SUBPROTOCOLS[word.lower()] == pinned), offered[0])
+    return next(iter(spoken), None)
+
+
+def _pinned(station: ChargingStation) -> str:
+    """Return the version that this station speaks whatever it offers, '' if nobody said so or we do not serve it."""
+    pinned = str(quirks.flags(station).get("pinned_version", ""))
+    return pinned if pinned in SUBPROTOCOLS.values() else ""
 
 
 def decide(knock: Knock) -> Welcome | Refusal:
@@ -220,13 +232,17 @@ def decide(knock: Knock) -> Welcome | Refusal:
         return _refuse(knock, 401, entry, headers=UNAUTHORIZED)
     if station.registration == ChargingStation.Registration.REJECTED:
         return _refuse(knock, 403, Reason.REGISTRATION)
-    subprotocol = negotiate(knock.subprotocols)
+    pinned = _pinned(station)
+    subprotocol = negotiate(knock.subprotocols, pinned)
     if subprotocol is None:
         return _refuse(knock, 101, Reason.SUBPROTOCOL)
     _arrived(station, entry)
     limiter.forget(pair)
     return Welcome(
-        station, SUBPROTOCOLS[subprotocol.lower()], subprotocol if knock.subprotocols else "", entry.profile
+        station,
+        pinned or SUBPROTOCOLS[subprotocol.lower()],
+        subprotocol if knock.subprotocols else "",
+        entry.profile,
     )
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 STRONG = 2  # from this security profile on, the peer has proved who it is over TLS
 
 
-async def is_welcome(hub: "Hub", station: ChargingStation, *, address: str) -> bool:
-    """Tell whether a new, authenticated connection from this address may become the owner."""
+async def is_welcome(hub: "Hub", station: ChargingStation, *, address: str, profile: int) -> bool:
+    """Tell whether a new connection from this address, let in with this security profile, may become the owner."""
     if not station.is_online and station.pk not in hub.sockets:
         return True
     incumbent = await hub.door.run(connections.incumbent, station.pk)
@@ -31,7 +31,7 @@ async def is_welcome(hub: "Hub", station: ChargingStation, *, address: str) -> b
     is_damped = incumbent.takeovers >= settings.OCPP_TAKEOVERS_IN_5_MIN
     if is_damped:
         await hub.door.run(connections.many_takeovers, station.pk, takeovers=incumbent.takeovers)
-    elif incumbent.address == address or station.security_profile >= STRONG:
+    elif incumbent.address == address or profile >= STRONG:
         metrics.ocpp_takeovers.add("newest")
         return True
     if not await hub.is_alive(station.pk, incumbent.owner):

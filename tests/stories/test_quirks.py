@@ -23,7 +23,7 @@ from stations.models import (
     ReadingKind,
     ReviewItem,
 )
-from stations.services import commands, provisioning
+from stations.services import commands, provisioning, quirks
 from tests import factories
 from tests.processes import Server
 from tests.stories.raw import RawSocket, incoming, opened, verdicts
@@ -386,6 +386,22 @@ async def test_quirk_20_a_subprotocol_is_known_in_any_case_and_answered_in_the_s
     async with connect(url, subprotocols=["OCPP1.6"], additional_headers=headers) as socket:
         assert socket.subprotocol == "OCPP1.6"
         assert await RawSocket(socket, "ADA-1").lives()
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [(["ocpp2.0.1"], "ocpp2.0.1"), (["ocpp2.0.1", "ocpp1.6"], "ocpp1.6"), (None, None)],
+)
+async def test_quirk_20_a_station_pinned_to_1_6_speaks_it_whatever_it_offers(
+    server: Server, ada: ChargingStation, offered: list[str] | None, answered: str | None
+) -> None:
+    await rows(lambda: quirks.override(ada, flag="pinned_version", value="1.6", by="Ada"))
+    url, headers = f"{server.ws}/ocpp/ADA-1", basic("ADA-1", PASSWORD)
+    async with connect(url, subprotocols=offered, additional_headers=headers) as socket:
+        assert socket.subprotocol == answered
+        assert await RawSocket(socket, "ADA-1").lives()
+
+    assert (await rows(lambda: ChargingStation.objects.get(pk=ada.pk))).ocpp_version == "1.6"
 
 
 @pytest.mark.parametrize("path", ["/ocpp/ADA-1/", "/ocpp//ADA-1", "/ocpp/ADA%2D1", "/ocpp/ADA-1?x=1"])

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from stations.models import ChargingSession, ChargingStation, ConnectionEvent, HandshakeRejection, ReviewItem
 from stations.services import connections
 from tests.processes import Server
 from tests.stories.raw import RawSocket, opened
-from tests.stories.servers import QUICK
-from tests.stories.story import eventually, rows
+from tests.stories.servers import QUICK, serving
+from tests.stories.story import PASSWORD, basic, eventually, rows
 from tests.stories.visit import start
 
 ELSEWHERE = {"local_addr": ("127.0.0.2", 0)}  # another device: another address
@@ -74,6 +75,24 @@ async def test_h13_the_same_device_dials_again_and_owns_the_station_at_once(
         assert await new.lives()
 
     assert await kinds() == []
+
+
+async def test_h13_who_has_proved_himself_over_tls_takes_over_from_everywhere(
+    process_env: dict[str, str], ada: ChargingStation
+) -> None:
+    await rows(lambda: ChargingStation.objects.filter(pk=ada.pk).update(security_profile=2))
+    proxied = basic("ADA-1", PASSWORD) | {"X-Forwarded-Proto": "https"}
+    async with serving(process_env, TRUSTED_PROXIES="127.0.0.1") as server:
+        for address in ("203.0.113.7", "198.51.100.9"):
+            headers = proxied | {"X-Forwarded-For": address}
+            socket = await connect(
+                f"{server.ws}/ocpp/ADA-1", subprotocols=["ocpp1.6"], additional_headers=headers
+            )
+        assert await RawSocket(socket, "ADA-1").lives()
+        await socket.close()
+
+    addresses = await rows(lambda: set(ConnectionEvent.objects.values_list("remote_address", flat=True)))
+    assert addresses == {"203.0.113.7", "198.51.100.9"}
 
 
 async def test_h14_a_half_open_connection_is_replaced_from_elsewhere_in_a_moment(
