@@ -17,14 +17,22 @@ from stations.models import (
     ChargingStation,
     Command,
     ConfigurationTemplate,
+    FirmwareCampaign,
+    FirmwareImage,
+    FirmwareUpdate,
     IdToken,
+    LocalList,
     Location,
+    LogUpload,
     OnboardingStation,
     Operator,
     ProfileTemplate,
     Reservation,
     ReviewItem,
     SecurityEvent,
+    TokenGroup,
+    TrustedSigner,
+    UnknownToken,
     Variable,
 )
 
@@ -38,6 +46,12 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "message.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # raw frames
     "command.safe": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "command.dangerous": frozenset({_OPERATOR, _ADMIN}),
+    "firmware.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # the library and campaigns
+    "firmware.library": frozenset({_OPERATOR, _ADMIN}),  # images and campaigns
+    "firmware.trust": frozenset({_ADMIN}),  # whose signatures count
+    "firmware.update": frozenset({_OPERATOR, _ADMIN}),
+    "log.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # files that stations uploaded
+    "log.request": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "station.write": frozenset({_OPERATOR, _ADMIN}),
     "charging_profile.write": frozenset({_OPERATOR, _ADMIN}),  # the library of charging profiles
     "configuration.write": frozenset({_OPERATOR, _ADMIN}),  # templates of desired values
@@ -49,6 +63,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "reservation.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "review.resolve": frozenset({_SUPPORT, _OPERATOR, _FINANCE, _ADMIN}),
     "token.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
+    "local_list.write": frozenset({_OPERATOR, _ADMIN}),  # who may charge without us being asked
     "tariff.write": frozenset({_PRICING, _ADMIN}),
     "cdr.export": frozenset({_FINANCE, _AUDITOR, _ADMIN}),
     "cdr.credit": frozenset({_FINANCE, _ADMIN}),
@@ -60,6 +75,9 @@ ACTIONS: dict[str, frozenset[Role]] = {
 # What belongs to no operator can only be done by somebody whose scope is the whole network.
 NETWORK_WIDE = frozenset(
     {
+        "firmware.view",
+        "firmware.library",
+        "firmware.trust",
         "operator.write",
         "onboarding.view",
         "onboarding.accept",
@@ -248,6 +266,34 @@ def may_write_template(principal: Principal, *, location_id: int | None, operato
     return principal.location_ids is None and theirs
 
 
+def firmware_updates(principal: Principal) -> QuerySet[FirmwareUpdate]:
+    """Firmware updates of stations in scope."""
+    return FirmwareUpdate.objects.filter(**_limits(principal, "station__location"))
+
+
+def log_uploads(principal: Principal) -> QuerySet[LogUpload]:
+    """Logs of stations in scope."""
+    return LogUpload.objects.filter(**_limits(principal, "station__location"))
+
+
+def firmware_images(principal: Principal) -> QuerySet[FirmwareImage]:
+    """Images belong to no operator: nothing for a limited principal, who is shown what fits a station of his."""
+    rows = FirmwareImage.objects.all()
+    return rows if principal.is_network_wide else rows.none()
+
+
+def firmware_campaigns(principal: Principal) -> QuerySet[FirmwareCampaign]:
+    """Campaigns go over operators: nothing for a limited principal."""
+    rows = FirmwareCampaign.objects.all()
+    return rows if principal.is_network_wide else rows.none()
+
+
+def trusted_signers(principal: Principal) -> QuerySet[TrustedSigner]:
+    """Whose firmware is trusted; nothing for a limited principal."""
+    rows = TrustedSigner.objects.all()
+    return rows if principal.is_network_wide else rows.none()
+
+
 def security_events(principal: Principal) -> QuerySet[SecurityEvent]:
     """Security events of stations in scope."""
     return SecurityEvent.objects.filter(**_limits(principal, "station__location"))
@@ -258,6 +304,21 @@ def tokens(principal: Principal) -> QuerySet[IdToken]:
     if principal.is_network_wide:
         return IdToken.objects.all()
     return IdToken.objects.filter(Exists(sessions(principal).filter(token=OuterRef("pk"))))
+
+
+def token_groups(principal: Principal) -> QuerySet[TokenGroup]:
+    """Groups of tokens. They belong to no operator: nothing for a limited principal."""
+    return TokenGroup.objects.all() if principal.is_network_wide else TokenGroup.objects.none()
+
+
+def unknown_tokens(principal: Principal) -> QuerySet[UnknownToken]:
+    """Tokens that nobody knows, shown last at stations in scope."""
+    return UnknownToken.objects.filter(**_limits(principal, "station__location"))
+
+
+def local_lists(principal: Principal) -> QuerySet[LocalList]:
+    """Local authorization lists of stations in scope."""
+    return LocalList.objects.filter(**_limits(principal, "station__location"))
 
 
 def cdrs(principal: Principal) -> QuerySet[Cdr]:

@@ -90,8 +90,8 @@ def plan(
 ) -> FirmwareUpdate:
     """Send the station an image of ours, or to a listed server's `location`; `version` is then what it shall become.
 
-    Signed wherever the image is. Raise `UnsuitableFirmware`, `UntrustedFirmware`, `UpdateUnderWay`, `InvalidPayload`, and
-    what `commands.queue` raises.
+    Signed wherever the image is. Raise `UnsuitableFirmware`, `UntrustedFirmware`, `UpdateUnderWay`,
+    `InvalidPayload`, and what `commands.queue` raises.
     """
     if (image is None) == (not location):
         raise InvalidPayload("image", "an image or a location")

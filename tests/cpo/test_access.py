@@ -13,15 +13,20 @@ pytestmark = pytest.mark.django_db
 # Role -> what it may do beside looking.
 MAY = {
     "viewer": set(),
-    "support": {"message.view", "command.safe", "onboarding.view", "review.resolve", "token.write"},
+    "support": {
+        "firmware.view", "log.view", "log.request", "message.view", "command.safe", "onboarding.view", "review.resolve", "token.write",
+    },
     "operator": {
+        "firmware.view", "firmware.library", "firmware.update", "log.view", "log.request",
         "message.view", "command.safe", "command.dangerous", "station.write", "location.write", "onboarding.view",
         "onboarding.accept", "session.close", "review.resolve", "token.write",
     },
     "pricing": {"tariff.write"},
     "finance": {"cdr.export", "cdr.credit", "review.resolve"},
     "roaming": {"partner.view", "partner.write"},
-    "auditor": {"message.view", "onboarding.view", "cdr.export", "partner.view", "audit.view"},
+    "auditor": {
+        "firmware.view", "log.view", "message.view", "onboarding.view", "cdr.export", "partner.view", "audit.view",
+    },
     "admin": set(access.ACTIONS) - {"view"},
 }  # fmt: skip
 
