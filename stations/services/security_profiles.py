@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from cpo.lib import clock, events
 from stations.events import CertificatesChanged, StationChanged
 from stations.models import (
+    AuthorityCertificate,
     ChargingStation,
     ConnectionEvent,
     ReviewItem,
@@ -24,8 +25,10 @@ from stations.models import (
     StationCertificate,
 )
 from stations.services import (
+    certificate_authority,
     client_certificates,
     installed_certificates,
+    local_ca,
     requests,
     review,
     root_certificates,
@@ -64,9 +67,7 @@ def raise_to(
     if profile <= station.security_profile or profile not in Profile.values:
         raise LowerProfile(f"{station.identity} has profile {station.security_profile} already")
     now = clock.now()
-    steps = [_step(step) for step in _wanted(station, profile, trusts_us=trusts_us)]
-    if steps[0]["step"] == Step.ROOT:
-        steps[0]["root"] = root_for(root).pk
+    steps = _planned(station, profile, root=root, trusts_us=trusts_us)
     change = SecurityProfileChange(
         station=station, from_profile=station.security_profile, to_profile=profile, steps=steps,
         requested_by=requested_by[:100], created_at=now,
@@ -80,27 +81,38 @@ def raise_to(
     return change
 
 
-def root_for(root: RootCertificate | None) -> RootCertificate:
-    """Return the root that a station shall trust us by: this one, else our own authority's; raise `NoRoot`."""
+def own_root() -> RootCertificate | None:
+    """Return the root of our own authority, made now if it has none yet; None when it is not to be asked."""
     own = RootCertificate.objects.filter(use=RootUse.CSMS, is_own=True).order_by("id")
-    if root is None and not own.exists():
+    if not own.exists():
+        authority = certificate_authority.current()
+        if isinstance(authority, local_ca.LocalAuthority):
+            authority.signer(AuthorityCertificate.Role.STATIONS)
         root_certificates.keep_own()
-    found = root or own.first()
-    if found is None:
-        raise NoRoot(
-            "there is no root certificate yet: add the one under which your server's certificate is issued"
-        )
-    return found
+    return own.first()
 
 
-def _wanted(station: ChargingStation, profile: int, *, trusts_us: bool) -> list[str]:
-    """Name the steps that this rise needs."""
-    steps: list[str] = []
+def _planned(
+    station: ChargingStation, profile: int, *, root: RootCertificate | None, trusts_us: bool
+) -> list[dict[str, Any]]:
+    """Plan the steps that this rise needs.
+
+    A station takes its certificate only from an authority that it trusts (A02.FR.06), be it the server's or not.
+    """
+    roots: list[int] = []
     if profile >= Profile.TLS and not trusts_us:
-        steps.append(Step.ROOT)
-    if profile == Profile.CLIENT_CERTIFICATE and not _has_certificate(station):
-        steps += [Step.ORGANIZATION, Step.CERTIFICATE]
-    return [*steps, Step.PROFILE, Step.RETURN]
+        chosen = root or own_root()
+        if chosen is None:
+            raise NoRoot("add the root certificate under which your server's certificate is issued")
+        roots.append(chosen.pk)
+    needs_certificate = profile == Profile.CLIENT_CERTIFICATE and not _has_certificate(station)
+    ours = own_root() if needs_certificate else None
+    if ours is not None and ours.pk not in roots:
+        roots.append(ours.pk)
+    steps = [_step(Step.ROOT) | {"root": pk} for pk in roots]
+    if needs_certificate:
+        steps += [_step(Step.ORGANIZATION), _step(Step.CERTIFICATE)]
+    return [*steps, _step(Step.PROFILE), _step(Step.RETURN)]
 
 
 def _has_certificate(station: ChargingStation) -> bool:
