@@ -14,12 +14,13 @@ pytestmark = pytest.mark.django_db
 MAY = {
     "viewer": set(),
     "support": {
-        "firmware.view", "log.view", "log.request", "message.view", "command.safe", "onboarding.view", "review.resolve", "token.write",
+        "firmware.view", "log.view", "log.request",
+        "message.view", "command.safe", "onboarding.view", "review.resolve", "token.write",
     },
     "operator": {
         "firmware.view", "firmware.library", "firmware.update", "log.view", "log.request",
         "message.view", "command.safe", "command.dangerous", "station.write", "location.write", "onboarding.view",
-        "onboarding.accept", "session.close", "review.resolve", "token.write",
+        "onboarding.accept", "session.close", "review.resolve", "token.write", "local_list.write",
     },
     "pricing": {"tariff.write"},
     "finance": {"cdr.export", "cdr.credit", "review.resolve"},
