@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cpo import access
 from cpo.access import Principal
-from stations.models import ChargingStation, IdToken, Location
+from stations.models import ChargingStation, Location
 from stations.services import provisioning
 from stations.services.errors import InvalidIdentity
 
@@ -66,38 +66,6 @@ class StationForm(forms.Form):
         if ChargingStation.objects.filter(identity=identity).exists():
             raise forms.ValidationError(_("There is a station with this identity already."))
         return identity
-
-
-class TokenForm(forms.Form):
-    """An own driver's token."""
-
-    uid = forms.CharField(
-        label=_("Token"),
-        max_length=36,
-        help_text=_(
-            "As the charger reads it: usually the card's UID in hexadecimal, at most 20 characters for OCPP 1.6."
-        ),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    type = forms.ChoiceField(
-        label=_("Type"),
-        choices=[(t, t) for t in ("RFID", "APP_USER", "AD_HOC_USER", "OTHER")],
-        initial="RFID",
-    )
-    name = forms.CharField(label=_("Whose it is"), max_length=100, required=False)
-    status = forms.ChoiceField(label=_("Status"), choices=IdToken.Status.choices, initial="Accepted")
-    group_id = forms.CharField(
-        label=_("Group"),
-        max_length=36,
-        required=False,
-        help_text=_("Tokens of one group may stop each other's sessions (OCPP parentIdTag)."),
-    )
-    expires_at = forms.DateTimeField(
-        label=_("Expires"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text=_("In UTC; empty: never."),
-    )
 
 
 class ReviewForm(forms.Form):

@@ -100,11 +100,110 @@ REFUSALS = frozenset(
     | {"UnknownMessageId", "UnknownVendorId", "UnknownVendor"}
 )
 
+RESERVATION = {
+    "requested": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "reserved": Look("lock", "ok", _("Reserved"), _("Held for this driver until then.")),
+    "refused": Look(
+        "hand-stop", "warn", _("Refused"), _("The station said no: try another connector, or later.")
+    ),
+    "unknown": Look(
+        "help-circle",
+        "warn",
+        _("Unknown"),
+        _("No answer, so nobody knows whether it holds: cancel it, or ask again with Change."),
+    ),
+    "used": Look("bolt", "live", _("Used")),
+    "expired": Look("clock", "idle", _("Expired")),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+    "removed": Look(
+        "lock-open",
+        "warn",
+        _("Let go"),
+        _("The station let it go by itself: tell the driver, or reserve again."),
+    ),
+}
+
+# What came of a remote start, stop or reset, once the station has answered.
+REMOTE = {
+    "accepted": Look(
+        "hourglass", "info", _("Awaited"), _("The station said that it will try; what follows appears here.")
+    ),
+    "unknown": Look(
+        "help-circle", "warn", _("Unknown"), _("Nobody knows yet whether it worked: look at the connector.")
+    ),
+    "succeeded": Look("circle-check", "ok", _("Done")),
+    "refused": Look("hand-stop", "warn", _("Refused"), _("The station said no: see the reason below.")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("It was accepted, and did not happen: see the reason.")),
+}
+REMOTE_REASON = {
+    "cancelled": _("It was taken back before it was sent."),
+    "error": _("The station answered with an error: read its code above."),
+    "faulted": _("The connector is faulted: read its error code, try a soft Reset, else send a technician."),
+    "never_sent": _("The station was not there in time: send it again once it is online."),
+    "no_answer": _("The station did not answer and nothing followed: try again, then try a soft Reset."),
+    "no_car": _("No car was plugged in in time: ask the driver to plug in, then start it again."),
+    "not_restarted": _("No boot followed: try a Hard reset; if that does not help either, send somebody."),
+    "not_started": _("A cable was there, yet no session began: check the car and the token, then try again."),
+    "not_stopped": _(
+        "The session goes on: try again, then UnlockConnector; if the car has left, close the session by hand."
+    ),
+    "occupied": _("The connector is in use or not free yet: wait until it is available."),
+    "offline": _("The station went offline: what happened is told when it is back."),
+    "other_token": _("Somebody else charges at this connector: choose another one."),
+    "out_of_service": _("The connector is out of service: send ChangeAvailability, type Operative, first."),
+    "reserved": _("The connector is reserved for another driver: choose another one."),
+    "session_unknown": _(
+        "The station knows no such session: it has ended there. Close it by hand if its end never comes."
+    ),
+    "token_refused": _("The token is not accepted: see it under Tokens."),
+}
+
+# What became of a wished availability.
+WISH = {
+    "requested": Look("hourglass", "info", _("Asked")),
+    "scheduled": Look(
+        "clock", "info", _("After the session"), _("The station does it when the session ends.")
+    ),
+    "accepted": Look("circle-check", "info", _("Accepted"), _("Its status does not say so yet.")),
+    "in_force": Look("circle-check", "ok", _("In force")),
+    "refused": Look("hand-stop", "warn", _("Refused"), _("The station said no: ask again, or forget it.")),
+    "unknown": Look("help-circle", "warn", _("Unknown"), _("No answer: look at its status, or ask again.")),
+    "drift": Look(
+        "alert-triangle",
+        "warn",
+        _("Not so"),
+        _("It was in force, and the station reports otherwise: ask again."),
+    ),
+}
+
 TOKEN = {
     "Accepted": Look("circle-check", "ok", _("Accepted")),
     "Blocked": Look("ban", "bad", _("Blocked"), _("Refused at every station until it is unblocked.")),
     "Expired": Look("clock", "warn", _("Expired"), _("Set a later expiry to let it charge again.")),
     "Invalid": Look("circle-x", "idle", _("Invalid"), _("Refused at every station.")),
+    "ConcurrentTx": Look(
+        "users", "warn", _("Too many sessions"), _("It charges as often as it may already.")
+    ),
+    "NotAtThisLocation": Look(
+        "map-pin", "warn", _("Not at this site"), _("It may charge at other sites only.")
+    ),
+}
+
+LOCAL_LIST = {
+    "off": Look("circle-dashed", "idle", _("No list"), _("Every token is asked for.")),
+    "stale": Look("hourglass", "info", _("To be sent"), _("It goes out once the station is connected.")),
+    "asking": Look("send", "info", _("Being compared"), _("The station is asked for its version.")),
+    "sending": Look("send", "info", _("Being sent"), _("The station takes it in parts.")),
+    "in_step": Look("circle-check", "ok", _("In step")),
+    "failed": Look(
+        "refresh", "warn", _("Retrying"), _("The station did not take it; it is tried again by itself.")
+    ),
+    "unsupported": Look(
+        "ban",
+        "idle",
+        _("Not supported"),
+        _("The station says that it has no lists: send the whole list to try again."),
+    ),
 }
 
 PUSH = {
@@ -282,10 +381,16 @@ REJECTION = {
         _("No authority of ours signed it: issue a certificate to this station."),
     ),
     "certificate_expired": Look(
-        "certificate", "bad", _("Certificate expired"), _("Lower the profile, renew the certificate, raise it again.")
+        "certificate",
+        "bad",
+        _("Certificate expired"),
+        _("Lower the profile, renew the certificate, raise it again."),
     ),
     "certificate_revoked": Look(
-        "certificate", "bad", _("Certificate revoked"), _("If the station is genuine, issue a new certificate.")
+        "certificate",
+        "bad",
+        _("Certificate revoked"),
+        _("If the station is genuine, issue a new certificate."),
     ),
     "certificate_identity": Look(
         "certificate",
@@ -297,9 +402,13 @@ REJECTION = {
         "plug-connected",
         "bad",
         _("Connected already"),
-        _("The same identity is connected from another address: change the password if one of them is not yours."),
+        _(
+            "The same identity is connected from another address: change the password if one of them is not yours."
+        ),
     ),
-    "overload": Look("clock", "warn", _("Server busy"), _("Too many connect at once: it comes back by itself.")),
+    "overload": Look(
+        "clock", "warn", _("Server busy"), _("Too many connect at once: it comes back by itself.")
+    ),
     "rate_limited": Look(
         "clock",
         "warn",
@@ -323,6 +432,12 @@ FLAG = {
         "The stop had no known transaction id; it was matched by connector, token and register."
     ),
     "stop_before_start": _("The station dated the stop before the start; the last reading's time was taken."),
+    "token_garbage": _("The station sent stray characters behind the token; they were cut away."),
+    "token_padding": _("The station sent spaces around the token; they were cut away."),
+    "token_suffix": _("A payment terminal added facts behind the token; they were cut away."),
+    "token_spelling": _("The token was written with separators; it was matched without them."),
+    "token_truncated": _("The station cut the token off; only one token begins like that."),
+    "token_byte_order": _("The reader turned the bytes of the card's UID round."),
     "time_corrected": _("The station's clock was wrong; our own time was taken."),
 }
 

@@ -11,7 +11,16 @@ from django.utils.dateparse import parse_datetime
 
 from cpo import access
 from cpo.access import Principal
-from cpo.console import command_forms, configuration_tab, frames, quirks_tab, verdicts, words
+from cpo.console import (
+    command_forms,
+    configuration_tab,
+    frames,
+    local_list_tab,
+    quirks_tab,
+    reservations_tab,
+    verdicts,
+    words,
+)
 from cpo.console.bills import BILLS
 from cpo.console.guard import ConsoleRequest, page
 from cpo.console.paging import page as page_of
@@ -26,6 +35,7 @@ from stations.models import (
     StatusChange,
 )
 from stations.ocpp import outbound, pipeline
+from stations.services import availability
 
 HISTORY = 30  # connections and status changes shown
 SECURITY_EVENTS = 10  # shown; the security page has all of them
@@ -126,6 +136,7 @@ def station(request: ConsoleRequest, identity: str) -> HttpResponse:
 def _present(found: ChargingStation) -> tuple[list[Connector], list[ChargingSession]]:
     """Read the station's connectors and running sessions; the verdict about one that is offline needs neither."""
     connectors = Connector.objects.filter(evse__station=found, evse__is_removed=False).select_related("evse")
+    connectors = availability.with_wishes(connectors)
     running = ChargingSession.objects.active().filter(station=found).select_related("evse")
     return list(connectors.order_by("evse__number", "number")), list(running.order_by("evse__number"))
 
@@ -198,13 +209,19 @@ def _commands(
 
     def read() -> dict[str, Any]:
         recent = access.commands(request.principal).filter(station=found).order_by("-id")
+        recent = recent.select_related("remote__session")
         return {"commands": list(recent[:COMMANDS])}
 
     form = command_form(found, action, connectors, running)(
         initial=command_forms.initial_from(request.GET.dict(), version, action)
     )
     return Tab(
-        {"commands": Part("console/_station_commands.html", read)},
+        {
+            "commands": Part("console/_station_commands.html", read),
+            "wishes": Part(
+                "console/_station_wishes.html", lambda: {"wishes": availability.of_station(found)}
+            ),
+        },
         lambda: {
             "form": form,
             "actions": available,
@@ -259,6 +276,18 @@ def _quirks(
     return Tab(quirks_tab.parts(found), quirks_tab.form(request, found))
 
 
+def _reservations(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(reservations_tab.parts(request, found), reservations_tab.form(request, found))
+
+
+def _local_list(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(local_list_tab.parts(found), local_list_tab.form(request, found))
+
+
 NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
 TABS = {
     "now": _now,
@@ -266,6 +295,8 @@ TABS = {
     "commands": _commands,
     "configuration": _configuration,
     "quirks": _quirks,
+    "local-list": _local_list,
+    "reservations": _reservations,
     "history": _history,
 }
 

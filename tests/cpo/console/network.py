@@ -16,8 +16,21 @@ from stations.models import (
     Frame,
     HandshakeRejection,
     OnboardingStation,
+    UnknownToken,
 )
-from stations.services import configuration, configuration_templates, review, security
+from stations.services import (
+    authorization,
+    availability,
+    configuration,
+    configuration_templates,
+    local_list,
+    local_list_contents,
+    remote,
+    reservations,
+    review,
+    security,
+    token_groups,
+)
 from tests import factories
 
 ZEROES = "0" * 8
@@ -71,7 +84,24 @@ def build(**texts: Any) -> SimpleNamespace:
         values=[configuration_templates.Value("HeartbeatInterval", "9")],
     )
     configuration_templates.fit_template(template.pk)
+    reservation = reservations.reserve(
+        station, id_token="BO-1", expires_at=now + timedelta(hours=1), requested_by=hostile
+    ).reservation
+    remote.answered(
+        remote.stop(running, requested_by=hostile), kind="stop", state="accepted", session=running
+    )
+    availability.change(station, is_operative=True, requested_by=hostile)
+    token = authorization.save_token("CY-1", name=hostile[:100], group_id="FLEET", max_sessions=2)[0]
+    group = token_groups.save("FLEET", name=hostile[:100], status="Blocked")[0]
+    authorization.authorize(hostile or "DI-1", station=station)
+    local_list.switch(station, mode="on")
+    local_list_contents.refresh()
     return SimpleNamespace(
+        token=token,
+        group=group,
+        unknown=UnknownToken.objects.get(),
+        reservation=reservation,
+        wish=station.availability_wishes.get(),
         template=template,
         site=site,
         station=station,

@@ -10,7 +10,15 @@ from tests import factories
 from tests.cpo.console import network, routes
 
 Person = Callable[..., Client]
-NETWORK_PAGES = {"onboarding", "partners", "partner", "partner-new", "token-new"}  # of nobody's scope
+NETWORK_PAGES = {
+    "onboarding",
+    "partners",
+    "partner",
+    "partner-new",
+    "token-new",
+    "token-group",
+    "token-group-new",
+}  # of nobody's scope
 LISTS = routes.of_no_object(routes.PAGES) - NETWORK_PAGES
 
 
