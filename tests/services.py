@@ -74,7 +74,7 @@ def empty_redis() -> None:
 
 
 # Tables of millions of rows, made by SQL. The kinds of readings stay: live processes remember their numbers.
-BULK = "truncate stations_frame, stations_metersample"
+BULK = "truncate stations_frame, stations_metersample, stations_transactionevent"
 
 
 def flush_all(flush: Callable[..., None]) -> Callable[..., None]:

@@ -200,7 +200,7 @@ def negotiate(offered: tuple[str, ...], pinned: str = "") -> str | None:
     """
     if not offered:
         return f"ocpp{pinned}" if pinned else settings.OCPP_DEFAULT_SUBPROTOCOL or None
-    spoken = [word for word in offered if word.lower() in SUBPROTOCOLS]
+    spoken = [word for word in offered if SUBPROTOCOLS.get(word.lower()) in settings.OCPP_VERSIONS]
     if pinned:
         return next((word for word in spoken if SUBPROTOCOLS[word.lower()] == pinned), offered[0])
     return next(iter(spoken), None)

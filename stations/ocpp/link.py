@@ -40,6 +40,8 @@ class KnownSession:
     ended_at: datetime | None
     register: readings.EnergyRegister
     is_complete: bool = False  # this socket saw every reading since the start: its count needs no second look
+    connector_number: int = 1
+    next_seq_no: int = -1  # of the 2.x transaction's next event; -1: this socket has not heard of it yet
 
 
 @dataclass(slots=True)
@@ -50,6 +52,9 @@ class Link:
     version: str
     epoch: int
     evses: dict[int, int] = field(default_factory=dict)  # EVSE number -> row id
+    connectors: set[tuple[int, int]] = field(
+        default_factory=set
+    )  # (EVSE, connector) that 2.x spoke of: rows exist
     sessions: dict[str, KnownSession] = field(default_factory=dict)  # by transaction id; open or just ended
     unknown: set[tuple[str, int]] = field(default_factory=set)  # (transaction id, evse id) that lead nowhere
     statuses: dict[tuple[int, int], StatusFact] = field(default_factory=dict)  # last word of each connector
@@ -120,14 +125,17 @@ class Link:
         }
 
 
-EVSES = "select number, id from stations_evse where station_id = %s"
+EVSES = """
+select e.number, e.id, array(select c.number from stations_connector c where c.evse_id = e.id)
+from stations_evse e where e.station_id = %s
+"""
 
 # Open sessions, and those that ended so lately that readings may still come.
 SESSIONS = """
-select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number
 from stations_chargingsession where station_id = %s and status = 'active'
 union all
-select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number
 from stations_chargingsession
 where evse_id = any(%s) and started_at > %s and status = 'ended' and ended_at > %s
 """
@@ -138,7 +146,7 @@ def known_session(session: ChargingSession) -> KnownSession:
     """Return the hot path's view of a session row."""
     return _known(
         session.pk, session.transaction_id, session.evse_id, session.started_at, session.ended_at,
-        session.meter_start_wh, session.register_wh, session.energy_wh,
+        session.meter_start_wh, session.register_wh, session.energy_wh, session.connector_number,
     )  # fmt: skip
 
 
@@ -153,11 +161,16 @@ def load_parts(link: Link) -> None:
     """Read EVSEs, sessions and quirks of the station into the link (blocking)."""
     link.quirks = quirks.flags(link.station)
     horizon = clock.now() - timedelta(seconds=settings.OCPP_STOP_GRACE_S)
-    link.evses = dict(database.prepared(EVSES, [link.station_id]))
+    evses = database.prepared(EVSES, [link.station_id])
+    link.evses = {number: evse_id for number, evse_id, _ in evses}
+    link.connectors = {(number, connector) for number, _, connectors in evses for connector in connectors}
     rows = database.prepared(
         SESSIONS, [link.station_id, list(link.evses.values()), horizon - LONGEST, horizon]
     )
+    heard = {key: known.next_seq_no for key, known in link.sessions.items()}
     link.sessions = {row[1]: _known(*row) for row in rows}
+    for key in heard.keys() & link.sessions.keys():
+        link.sessions[key].next_seq_no = heard[key]
     link.unknown.clear()
 
 
@@ -170,8 +183,11 @@ def _known(
     meter_start_wh: Decimal | None,
     register_wh: Decimal | None,
     energy_wh: Decimal,
+    connector_number: int,
 ) -> KnownSession:
     register = readings.EnergyRegister.resume(
         meter_start_wh=meter_start_wh, register_wh=register_wh, energy_wh=energy_wh
     )
-    return KnownSession(id, transaction_id, evse_id, started_at, ended_at, register)
+    return KnownSession(
+        id, transaction_id, evse_id, started_at, ended_at, register, connector_number=connector_number
+    )

@@ -17,6 +17,7 @@ from cpo.lib.threads import Unavailable, Workers
 from stations.ocpp import codec, frames
 from stations.ocpp.link import Lacking, Link
 from stations.ocpp.route import Contents, Incoming, Payload, Plain, Route
+from stations.ocpp.v2.routes import CONTENTS as V2
 from stations.ocpp.v16.routes import CONTENTS as V16
 from stations.ocpp.writer import Unstorable, Writer
 from stations.services import quirks, review
@@ -25,7 +26,7 @@ from stations.services.ingest import Facts, FrameRow
 
 log = structlog.get_logger(__name__)
 
-CONTENTS: dict[str, Contents] = {"1.6": V16}
+CONTENTS: dict[str, Contents] = {"1.6": V16, **V2}
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 MOST_LACKING = 3  # things that one message may have to look up: its connector, its session, its signed values
 
@@ -156,7 +157,7 @@ class Pipeline:
         try:
             await self.writer.add(facts)
         except Unavailable:
-            if route is not None and route.is_fast:
+            if route is not None and (route.is_fast or incoming.is_quick):
                 return self._without_database(route, link, incoming)
             return reply if not is_error else None  # a careful handler has committed already
         except Unstorable:

@@ -24,6 +24,7 @@ class Incoming:
     flags: list[str]
     is_journalled: bool = False  # the frame itself is in the journal already
     is_kept: bool = False  # what takes a closer look than the fast lane has been stored already
+    is_quick: bool = False  # answered from the link alone: nothing is stored yet
 
 
 Handler = Callable[[Link, Incoming], Payload]
@@ -53,6 +54,7 @@ class Route:
     Fast: the handler touches no database; its facts are committed with those of other sockets. Careful: the handler
     runs in a worker thread and acts through services, each call a transaction. `vital`: without a commit there is no
     answer, so that the station keeps the message and repeats it; `from_memory` is what may be answered all the same.
+    `quick` is the fast lane of a careful message: it answers from the link alone, or returns None.
     """
 
     handler: Handler
@@ -60,6 +62,7 @@ class Route:
     vital: bool = False
     from_memory: Handler | None = None
     plain: Plain | None = None
+    quick: Callable[[Link, Incoming], Payload | None] | None = None
 
 
 def fast(handler: Handler, *, from_memory: Handler | None = None) -> Route:
@@ -73,9 +76,10 @@ def careful(
     vital: bool = False,
     from_memory: Handler | None = None,
     plain: Plain | None = None,
+    quick: Callable[[Link, Incoming], Payload | None] | None = None,
 ) -> Route:
     """Route to a handler that acts through services."""
-    return Route(handler, vital=vital, from_memory=from_memory, plain=plain)
+    return Route(handler, vital=vital, from_memory=from_memory, plain=plain, quick=quick)
 
 
 @dataclass(frozen=True, slots=True)

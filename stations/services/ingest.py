@@ -266,7 +266,7 @@ select id from made union all
 select id from stations_readingkind where (measurand, phase, location, context, unit) = (%s, %s, %s, %s, %s) limit 1
 """
 
-_kinds: dict[Kind, int] = {}  # ids of reading kinds; the table only grows, so this cache is never stale
+_kinds: dict[Kind, int] = {}  # ids of committed reading kinds; the table only grows, so it is never stale
 MAX_KINDS = 5000  # a hostile station could invent words without end; the rest becomes measurand 'Other'
 
 
@@ -334,10 +334,8 @@ def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
 
 def write_samples(cursor: psycopg.Cursor[Any], samples: Sequence[Sample]) -> None:
     """Insert samples; those that are there already stay as they are."""
-    rows = [
-        (session_id, at, _kinds.get(kind) or _intern(cursor.connection, kind), evse_id, value)
-        for session_id, at, kind, evse_id, value in samples
-    ]
+    ids = {kind: _kinds.get(kind) or _intern(cursor.connection, kind) for kind in {row[2] for row in samples}}
+    rows = [(session_id, at, ids[kind], evse_id, value) for session_id, at, kind, evse_id, value in samples]
     cursor.execute(SAMPLES, _columns(rows))
 
 
@@ -404,6 +402,7 @@ def _intern(conn: psycopg.Connection[Any], kind: Kind) -> int:
         for _ in range(3):
             row = cursor.execute(KIND, [*wanted, *wanted]).fetchone()
             if row is not None:
-                _kinds[kind] = row[0]
-                return _kinds[kind]
+                if conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+                    _kinds[kind] = row[0]  # inside a transaction it may yet be rolled back
+                return int(row[0])
     raise psycopg.OperationalError("a reading kind could not be interned")

@@ -31,6 +31,16 @@ SUSPICIOUS = frozenset(
         "stop_mismatch",
     }
 )
+# All flags of an energy result, `location_…` aside: with new readings they are found anew.
+ENERGY_FLAGS = SUSPICIOUS | {
+    "begin_missing",
+    "interval_sum",
+    "out_of_order",
+    "phase_sum",
+    "register_dip",
+    "register_spike",
+    "session_register",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,11 @@ def power_curve(
             energy_wh = max(point.energy_wh - start_wh, Decimal(0))
         curve.append((at, point.power_w, energy_wh, point.soc_percent))
     return curve
+
+
+def is_about_energy(flag: str) -> bool:
+    """Tell whether a flag of a session says how its energy was found."""
+    return flag in ENERGY_FLAGS or flag.startswith("location_")
 
 
 def energy(

@@ -89,7 +89,7 @@ def _start(station: ChargingStation, facts: Start) -> Started:
         decision = authorization.within_limits(decision, station=station, starting=starting)
         started = _insert(station, facts, decision)
         if started.decision.status != "Accepted":
-            _raise_unauthorised(station, started.session)
+            raise_unauthorised(station, started.session)
         return started
 
 
@@ -185,7 +185,8 @@ def _by_transaction(station_id: int, transaction_id: str) -> ChargingSession | N
     )
 
 
-def _raise_unauthorised(station: ChargingStation, session: ChargingSession) -> None:
+def raise_unauthorised(station: ChargingStation, session: ChargingSession) -> None:
+    """Tell an operator that a session runs without a right to it."""
     review.raise_item(
         ReviewItem.Kind.UNAUTHORISED_ENERGY,
         key=f"unauthorised:{session.pk}",

@@ -40,6 +40,8 @@ def test_the_coverage_page_is_what_the_route_tables_say() -> None:
 
 @pytest.mark.parametrize("version", CONTENTS)
 def test_every_action_is_told_in_a_story(version: str) -> None:
-    stories = write_coverage.stories(Path(__file__).resolve().parents[1] / "stories")
+    root = Path(__file__).resolve().parents[2]
+    contents, stories = CONTENTS[version], write_coverage.stories(root / write_coverage.folder(version))
+    offered = {*contents.inbound, *contents.outbound} if not contents.not_offered else set(contents.inbound)
 
-    assert [name for name in codec.actions(version) if not write_coverage.told(name, stories)] == []
+    assert [name for name in sorted(offered) if not write_coverage.told(name, stories)] == []

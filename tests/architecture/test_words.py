@@ -7,11 +7,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cpo", "stations", "billing", "roaming")
 VERSION = re.compile(r"""["'](1\.6|2\.0\.1|2\.1|2\.1\.1|2\.2\.1|2\.3\.0)["']""")
 VERSION_TABLES = {
+    "cpo/settings.py",
     "stations/ocpp/codec.py",
     "stations/ocpp/handshake.py",
     "stations/ocpp/outbound.py",
     "stations/ocpp/pipeline.py",
     "stations/ocpp/v16/routes.py",
+    "stations/ocpp/v2/routes.py",
     "stations/services/quirks.py",
     "roaming/ocpi/versions.py",
     "billing/tariff/shapes.py",

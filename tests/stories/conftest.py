@@ -21,6 +21,7 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
         {
             **process_env,
             "OCPP_CALL_TIMEOUT_S": "1",
+            "OCPP_VERSIONS": "1.6,2.0.1,2.1",
             "OCPP_SETTLE_S": "0.3",
             "OCPP_BOOT_WAIT_S": "3",
             "OCPP_AUTOMATIC_PER_MINUTE": "60000",
@@ -45,7 +46,7 @@ def ada(transactional_db: None) -> "Iterator[ChargingStation]":
     from tests.stories.story import PASSWORD
 
     with connection.cursor() as cursor:  # Django empties only the tables that it manages
-        cursor.execute("truncate stations_frame, stations_metersample")
+        cursor.execute("truncate stations_frame, stations_metersample, stations_transactionevent")
     factories.token("BO-1")
     station = factories.station("ADA-1", connectors=2)
     provisioning.set_password(station, password=PASSWORD)

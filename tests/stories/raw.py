@@ -77,8 +77,9 @@ class RawSocket:
 @asynccontextmanager
 async def opened(server: Server, identity: str = "ADA-1", **options: Any) -> AsyncIterator[RawSocket]:
     """Open a station's socket; it ends with the block."""
+    options.setdefault("subprotocols", ["ocpp1.6"])
     async with connect(
-        f"{server.ws}/ocpp/{identity}", subprotocols=["ocpp1.6"], additional_headers=basic(identity, PASSWORD),
+        f"{server.ws}/ocpp/{identity}", additional_headers=basic(identity, PASSWORD),
         ping_interval=None, close_timeout=1, max_size=2**22, proxy=None, **options,
     ) as socket:  # fmt: skip
         yield RawSocket(socket, identity)

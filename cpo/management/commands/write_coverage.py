@@ -40,9 +40,15 @@ class Command(BaseCommand):
 
 def page(root: Path) -> str:
     """Return the page's text for the checkout at `root`."""
-    told_by = stories(root / STORIES)
-    parts = [HEAD, *(_version(contents, told_by) for contents in CONTENTS.values())]
+    parts = [HEAD]
+    for version, contents in CONTENTS.items():
+        parts.append(_version(contents, stories(root / folder(version))))
     return "\n".join(parts)
+
+
+def folder(version: str) -> Path:
+    """Return where the stories of a version are: 2.0.1 and 2.1 share a folder."""
+    return STORIES / f"v{version[0]}" if version[0] != "1" else STORIES
 
 
 def _version(contents: Contents, told_by: dict[str, str]) -> str:
@@ -105,14 +111,14 @@ def told(action: str, stories: dict[str, str]) -> list[str]:
     )
 
 
-def stories(folder: Path) -> dict[str, str]:
+def stories(place: Path) -> dict[str, str]:
     """Return the source text of each story by its place."""
-    return dict(_stories(folder))
+    return dict(_stories(place))
 
 
-def _stories(folder: Path) -> Iterator[tuple[str, str]]:
+def _stories(place: Path) -> Iterator[tuple[str, str]]:
     """Yield each story's place and source text."""
-    for path in sorted(folder.glob("test_*.py")):
+    for path in sorted(place.glob("test_*.py")):
         text = path.read_text()
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):

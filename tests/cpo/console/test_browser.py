@@ -26,7 +26,7 @@ def bare(transactional_db: None) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("truncate stations_frame, stations_metersample")
+        cursor.execute("truncate stations_frame, stations_metersample, stations_transactionevent")
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""StatusNotification (G01)."""
+
+from datetime import datetime
+
+from stations import readings
+from stations.models import ConnectorStatus
+from stations.ocpp.link import Link
+from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.v2 import topology, values
+from stations.services.ingest import StatusFact
+
+FINER = frozenset(status.value for status in values.STATES.values())
+
+
+def status_notification(link: Link, incoming: Incoming) -> Payload:
+    """Note what a connector says it is; `Occupied` says nothing new while its transaction says more (G01.FR.01)."""
+    payload = incoming.payload
+    evse_id = topology.evse_id(link, int(payload["evseId"]), int(payload["connectorId"]))
+    at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+    incoming.flags += flags
+    word = values.status(payload["connectorStatus"])
+    if word != payload["connectorStatus"]:
+        incoming.flags.append("unknown_status")
+    if not evse_id:
+        incoming.flags.append("impossible_connector")
+        return {}
+
+    known = link.statuses.get((evse_id, int(payload["connectorId"])))
+    is_told_better = (
+        word == ConnectorStatus.OCCUPIED and known is not None and known.status in FINER
+        and any(s.evse_id == evse_id and s.ended_at is None for s in link.sessions.values())
+    )  # fmt: skip
+    if not is_told_better:
+        note(link, incoming, evse_id, int(payload["connectorId"]), word, at=at)
+
+    return {}
+
+
+def note(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str, *, at: datetime) -> None:
+    """Add a connector's status to the facts; an unchanged word is not repeated."""
+    fact = StatusFact(
+        station_id=link.station_id,
+        epoch=link.epoch,
+        evse_id=evse_id,
+        connector_number=connector,
+        status=word,
+        error_code="",
+        vendor_error_code="",
+        info="",
+        at=at,
+        received_at=incoming.received_at,
+    )
+    known = link.statuses.get((evse_id, connector))
+    if known is None or known.status != word:
+        link.statuses[evse_id, connector] = fact
+        incoming.facts.statuses.append(fact)
