@@ -32,6 +32,7 @@ PLAIN_TOPICS = frozenset(
         "tariffs",
         "partners",
         "onboarding",
+        "reservations",
         "review",
         "security",
         "charging-profiles",

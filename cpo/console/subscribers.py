@@ -6,6 +6,7 @@
 from billing.events import CdrIssued, TariffChanged
 from cpo.lib import events, nudge
 from stations.events import (
+    AvailabilityChanged,
     ChargingProfilesChanged,
     CommandChanged,
     FilesChanged,
@@ -16,6 +17,8 @@ from stations.events import (
     OnboardingChanged,
     ProfileTemplateChanged,
     QuirksChanged,
+    RemoteRequestChanged,
+    ReservationChanged,
     ReviewItemChanged,
     SecurityEventRecorded,
     SessionChanged,
@@ -104,6 +107,21 @@ def session_changed(event: SessionStarted | SessionEnded | SessionChanged) -> No
 @events.subscribe(CommandChanged)
 def command_changed(event: CommandChanged) -> None:
     nudge.topics("commands", f"station:{event.station_id}")
+
+
+@events.subscribe(ReservationChanged)
+def reservation_changed(event: ReservationChanged) -> None:
+    nudge.topics("reservations", f"station:{event.station_id}")
+
+
+@events.subscribe(RemoteRequestChanged)
+def remote_request_changed(event: RemoteRequestChanged) -> None:
+    nudge.topics("commands", f"station:{event.station_id}")
+
+
+@events.subscribe(AvailabilityChanged)
+def availability_changed(event: AvailabilityChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
 
 
 @events.subscribe(TokenChanged)

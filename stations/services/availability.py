@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from cpo.lib import clock, events
 from stations.events import AvailabilityChanged
@@ -82,6 +83,14 @@ def of_station(station: ChargingStation) -> list[AvailabilityWish]:
     for wish in wishes:
         wish.is_drifting = wish.state == State.IN_FORCE and is_as_wished(wish) is False  # type: ignore[attr-defined]
     return wishes
+
+
+def with_wishes(connectors: QuerySet[Connector]) -> QuerySet[Connector]:
+    """Annotate connectors with `is_wished_operative`: for their EVSE, else for the whole station, else None."""
+    wishes = AvailabilityWish.objects.filter(
+        Q(evse=OuterRef("evse")) | Q(evse=None), station=OuterRef("evse__station")
+    ).order_by(F("evse").desc(nulls_last=True))
+    return connectors.annotate(is_wished_operative=Subquery(wishes.values("is_operative")[:1]))
 
 
 def is_as_wished(wish: AvailabilityWish) -> bool | None:

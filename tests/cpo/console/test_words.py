@@ -11,11 +11,14 @@ from cpo.console import tariff_words, words
 from cpo.console.words import Look
 from roaming.models import Connection, Push
 from stations.models import (
+    AvailabilityWish,
     ChargingSession,
     Command,
     ConnectorStatus,
     HandshakeRejection,
     IdToken,
+    RemoteRequest,
+    Reservation,
     ReviewItem,
 )
 from stations.services import security
@@ -29,7 +32,11 @@ TABLES = {
     "TOKEN": IdToken.Status.values,
     "PUSH": Push.State.values,
     "PARTNER": Connection.Status.values,
+    "REMOTE": RemoteRequest.State.values,
+    "REMOTE_REASON": RemoteRequest.Reason.values,
+    "RESERVATION": Reservation.Status.values,
     "REVIEW": ReviewItem.Kind.values,
+    "WISH": [*AvailabilityWish.State.values, "drift"],
     "SECURITY_EVENT": security.IS_CRITICAL,
     "REJECTION": HandshakeRejection.Reason.values,
 }
