@@ -27,7 +27,10 @@ from stations.services.errors import (
     SecretKey,
     StationOffline,
     UnknownAction,
+    UnsuitableFirmware,
     UnsuitedProfile,
+    UntrustedFirmware,
+    UpdateUnderWay,
 )
 
 
@@ -48,6 +51,9 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     NotConfirmed: (409, "not_confirmed", "confirmed"),
     SecretKey: (400, "secret_key", "desired"),
     NotOpen: (409, "not_open", ""),
+    UpdateUnderWay: (409, "update_under_way", ""),
+    UntrustedFirmware: (422, "untrusted_firmware", ""),
+    UnsuitableFirmware: (422, "unsuitable_firmware", ""),
     UnknownOperator: (400, "unknown_operator", "country_code"),
     InvalidStyle: (400, "invalid_style", ""),
     AlreadyRegistered: (409, "already_registered", ""),

@@ -5,9 +5,13 @@ from rest_framework.views import APIView
 
 from cpo.api.views import (
     cdrs,
+    certificates,
     commands,
     configuration,
     configuration_templates,
+    firmware,
+    local_lists,
+    logs,
     messages,
     network,
     not_found,
@@ -25,7 +29,7 @@ from cpo.api.views import (
 )
 
 TEXT, NUMBER = r"(?P<{}>[^/\x00]+)", r"(?P<{}>[1-9][0-9]{{0,17}})"
-NUMBERS = {"template_id", "item_id", "assignment_id", "partner_id"}
+NUMBERS = {"assignment_id", "certificate_id", "item_id", "partner_id", "root_id", "template_id"}
 
 
 def route(words: str, view: type[APIView], name: str) -> URLPattern:
@@ -97,6 +101,27 @@ urlpatterns: list[URLPattern] = [
         smart_charging.StationChargingCapabilities,
         "station-charging-capabilities",
     ),
+    route("stations/<identity>/logs/", logs.StationLogs, "station-logs"),
+    route("stations/<identity>/firmware-images/", firmware.StationImages, "station-firmware-images"),
+    route("stations/<identity>/firmware-updates/", firmware.StationUpdates, "station-firmware-updates"),
+    route("logs/", logs.LogList, "logs"),
+    route("logs/<uid>/", logs.LogDetail, "log"),
+    route("logs/<uid>/cancel/", logs.LogCancel, "log-cancel"),
+    route("logs/<uid>/file/", logs.LogFile, "log-file"),
+    route("firmware-images/", firmware.ImageList, "firmware-images"),
+    route("firmware-images/<uid>/", firmware.ImageDetail, "firmware-image"),
+    route("firmware-images/<uid>/withdraw/", firmware.ImageWithdraw, "firmware-image-withdraw"),
+    route("trusted-signers/", firmware.SignerList, "firmware-signers"),
+    route("trusted-signers/<item_id>/", firmware.SignerDetail, "firmware-signer"),
+    route("firmware-updates/", firmware.UpdateList, "updates"),
+    route("firmware-updates/<uid>/", firmware.UpdateDetail, "update"),
+    route("firmware-updates/<uid>/cancel/", firmware.UpdateCancel, "update-cancel"),
+    route("firmware-updates/<uid>/retry/", firmware.UpdateRetry, "update-retry"),
+    route("firmware-campaigns/", firmware.CampaignList, "firmware-campaigns"),
+    route("firmware-campaigns/<uid>/", firmware.CampaignDetail, "firmware-campaign"),
+    route("firmware-campaigns/<uid>/start/", firmware.CampaignStart, "firmware-campaign-start"),
+    route("firmware-campaigns/<uid>/halt/", firmware.CampaignHalt, "firmware-campaign-halt"),
+    route("firmware-campaigns/<uid>/cancel/", firmware.CampaignCancel, "firmware-campaign-cancel"),
     route("commands/", commands.CommandList, "commands"),
     route("commands/<uid>/", commands.CommandDetail, "command"),
     route("sessions/", sessions.SessionList, "sessions"),
@@ -104,6 +129,17 @@ urlpatterns: list[URLPattern] = [
     route("sessions/<uid>/meter-values/", sessions.SessionMeterValues, "session-meter-values"),
     route("sessions/<uid>/stop/", remote.SessionStop, "session-stop"),
     route("sessions/<uid>/close/", sessions.SessionClose, "session-close"),
+    route("token-groups/", tokens.TokenGroupList, "token-groups"),
+    route("token-groups/<uid>/", tokens.TokenGroupDetail, "token-group"),
+    route("unknown-tokens/", tokens.UnknownTokenList, "unknown-tokens"),
+    route("unknown-tokens/<item_id>/accept/", tokens.UnknownTokenAccept, "token-unknown-accept"),
+    route("unknown-tokens/<item_id>/ignore/", tokens.UnknownTokenIgnore, "token-unknown-ignore"),
+    route("local-lists/", local_lists.LocalLists, "local-lists"),
+    route("stations/<identity>/local-list/", local_lists.StationLocalList, "station-local-list"),
+    route(
+        "stations/<identity>/local-list/send/", local_lists.StationLocalListSend, "station-local-list-send"
+    ),
+    route("locations/<uid>/local-list/", local_lists.LocationLocalLists, "location-local-list"),
     route("tokens/", tokens.TokenList, "tokens"),
     re_path(
         r"^tokens/(?P<uid>[^\x00]+?)/?$", tokens.TokenDetail.as_view(), name="api-token"
@@ -122,6 +158,29 @@ urlpatterns: list[URLPattern] = [
     route("partners/<partner_id>/resume/", partners.PartnerResume, "partner-resume"),
     route("partners/<partner_id>/rotate/", partners.PartnerRotate, "partner-rotate"),
     route("partners/<partner_id>/pushes/", partners.PartnerPushes, "partner-pushes"),
+    route("certificates/", certificates.CertificateList, "certificates"),
+    route("certificates/<certificate_id>/", certificates.CertificateDetail, "certificate"),
+    route("certificates/<certificate_id>/retry/", certificates.CertificateRetry, "certificate-retry"),
+    route("certificates/<certificate_id>/revoke/", certificates.CertificateRevoke, "certificate-revoke"),
+    route("root-certificates/", certificates.RootCertificateList, "root-certificates"),
+    route("root-certificates/<root_id>/", certificates.RootCertificateDetail, "root-certificate"),
+    route("certificate-authority/", certificates.CertificateAuthority, "certificate-authority"),
+    route("stations/<identity>/certificates/", certificates.StationCertificates, "station-certificates"),
+    route(
+        "stations/<identity>/installed-certificates/",
+        certificates.StationInstalledCertificates,
+        "station-installed-certificates",
+    ),
+    route(
+        "stations/<identity>/installed-certificates/read/",
+        certificates.StationInstalledCertificatesRead,
+        "station-installed-certificates-read",
+    ),
+    route(
+        "stations/<identity>/installed-certificates/<certificate_id>/",
+        certificates.StationInstalledCertificate,
+        "station-installed-certificate",
+    ),
     route("security-events/", security.SecurityEventList, "security-events"),
     route("review-items/", work.ReviewItemList, "review-items"),
     route("review-items/<item_id>/resolve/", work.ReviewItemResolve, "review-item-resolve"),

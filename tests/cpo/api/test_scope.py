@@ -10,14 +10,22 @@ import pytest
 from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
-from stations.models import Command, OnboardingStation
-from stations.services import configuration_templates, profile_templates, reservations, review, security
+from stations.models import Command, FirmwareUpdate, OnboardingStation
+from stations.services import (
+    configuration_templates,
+    diagnostics,
+    firmware_library,
+    profile_templates,
+    reservations,
+    review,
+    security,
+)
 from tests import factories
 from tests.cpo.api.routes import ROUTES
 
 pytestmark = pytest.mark.django_db
 
-NETWORK_WIDE = {"partner", "onboarding", "audit"}  # 403: these belong to no operator
+NETWORK_WIDE = {"partner", "onboarding", "audit", "firmware"}  # 403: these belong to no operator
 REFUSED_CHANGES = {
     "operator": {"token"},
     "location": {"token", "tariff", "charging"},
@@ -42,7 +50,19 @@ def theirs():
         operator=site.operator, name="TWO evening", periods=[{"start_s": 0, "limit": "16"}]
     )
     wishes = configuration_templates.save(name="TWO wishes", values=[], location=site)
+    image = firmware_library.describe(vendor="TWO", version="2", added_by="two")
+    update = FirmwareUpdate.objects.create(
+        station=charger,
+        location="https://two.example/",
+        request_id=1,
+        retrieve_at=now,
+        planned_at=now,
+        changed_at=now,
+    )
     return {
+        "firmware": image.uid,
+        "update": update.uid,
+        "log": diagnostics.request(charger).uid,
         "charging": library.uid,
         "configuration": wishes.pk,
         "location": site.uid,
