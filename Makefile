@@ -30,6 +30,7 @@ types: installed-dev
 
 unit: installed-dev
 	@$(VENV) -m tests.chromium
+	@$(VENV) -m tests.nginx
 	PUBLIC_URL=https://opencpo.example SECURE_HSTS_SECONDS=31536000 $(EXEC) --var "$(VAR)/test" --scratch -- \
 		$(VENV) -W error manage.py check --deploy --fail-level ERROR
 	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) manage.py makemigrations --check --dry-run

@@ -100,7 +100,8 @@ class Authority:
             builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         if is_server:
             address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            names = x509.SubjectAlternativeName([x509.DNSName("localhost"), address])
+            host = subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+            names = x509.SubjectAlternativeName([x509.DNSName(str(host)), address])
             builder = builder.add_extension(names, critical=False)
         return Issued(builder.sign(signer, hashes.SHA256()), key)
 
