@@ -107,15 +107,16 @@ class Link:
             self.forget_old()
         return known
 
-    def begin(self, fact: StartFact, session_id: int) -> None:
+    def begin(self, fact: StartFact, session_id: int) -> KnownSession:
         """Take a session into the view that this socket has just started: it will see every reading."""
         register = readings.EnergyRegister.begin(fact.meter_start_wh)
-        self.sessions[fact.transaction_id] = KnownSession(
+        known = self.sessions[fact.transaction_id] = KnownSession(
             session_id, fact.transaction_id, fact.evse_id, fact.started_at, None, register, is_complete=True
         )
         self.unknown.clear()
         if len(self.sessions) > 32:
             self.forget_old()
+        return known
 
     def forget_old(self) -> None:
         """Drop sessions that ended before the grace."""

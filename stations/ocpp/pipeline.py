@@ -109,7 +109,12 @@ class Pipeline:
         if response is None:
             return None
         reply = codec.encode_result(incoming.message_id, response)
-        self.writer.add(Facts(frames=[self._frame_out(link, incoming, reply)])).add_done_callback(_forget)
+        rest = incoming.later or Facts()
+        rest.frames.append(self._frame_out(link, incoming, reply))
+        stored = self.writer.add(rest)
+        stored.add_done_callback(_forget)
+        if incoming.later is not None:
+            await stored  # it is part of what the answer says is safe
         metrics.ocpp_messages.add(link.version, incoming.action, "in", "ok")
         return reply
 

@@ -24,6 +24,7 @@ class Incoming:
     flags: list[str]
     is_journalled: bool = False  # the frame itself is in the journal already
     is_kept: bool = False  # what takes a closer look than the fast lane has been stored already
+    later: Facts | None = None  # what a plain start leaves behind once its session has an id
     is_quick: bool = False  # answered from the link alone: nothing is stored yet
 
 

@@ -18,16 +18,21 @@ def oddities(parsed: readings.ParsedReadings) -> list[str]:
     return list(words)
 
 
+def store_samples(facts: Facts, session_id: int, evse_id: int, found: list[readings.Reading]) -> None:
+    """Add samples of a session (0: of none) to the facts."""
+    facts.samples += [
+        (session_id, sampled_at, (measurand, phase, location, context, unit), evse_id, value)
+        for sampled_at, measurand, phase, location, context, value, unit, _, _ in found
+    ]
+
+
 def store(
     link: Link, facts: Facts, session: KnownSession | None, evse_id: int, found: list[readings.Reading]
 ) -> None:
     """Add samples to the facts and, for an open session, what its meter says now."""
     session_id = session.id if session else 0
     evse_id = session.evse_id if session else evse_id
-    facts.samples += [
-        (session_id, sampled_at, (measurand, phase, location, context, unit), evse_id, value)
-        for sampled_at, measurand, phase, location, context, value, unit, _, _ in found
-    ]
+    store_samples(facts, session_id, evse_id, found)
     if session is None or session.ended_at is not None:
         return
     for reading in found:

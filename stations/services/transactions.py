@@ -45,6 +45,11 @@ EVSE_UNKNOWN, EVENTS_MISSING, START_MISSING = "evse_unknown", "events_missing", 
 DEFAULT_REASON = "Local"  # an omitted stoppedReason means Local
 
 
+def start_key(transaction_id: str) -> str:
+    """Return the business key of a transaction's start: the station's own id of it."""
+    return keys.of("2", transaction_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What one TransactionEvent says: its row, the kind of its token, its readings, what was odd about it."""
@@ -53,6 +58,7 @@ class Said:
     id_token_type: str | None = None  # None: it shows no token
     found: tuple[Reading, ...] = ()
     flags: tuple[str, ...] = ()
+    is_stored: bool = False  # its row is there already, by the group commit, without effect on a session
 
 
 class Taken(NamedTuple):
@@ -75,7 +81,7 @@ def take(station: ChargingStation, *, said: Said) -> Taken:
     if session is not None and _is_reused(session, row):
         _set_aside(session)
         session = None
-    is_new = _store(row)
+    is_new = _store(row) or said.is_stored
     rows = _events(row)
     is_first = session is None
     if session is None:
@@ -141,7 +147,7 @@ def _set_aside(session: ChargingSession) -> None:
     TransactionEvent.objects.filter(station_id=session.station_id, transaction_id=old).update(
         transaction_id=new
     )
-    session.transaction_id, session.start_key = new, keys.of("2", new)
+    session.transaction_id, session.start_key = new, start_key(new)
     session.last_updated = clock.now()
     session.save(update_fields=["transaction_id", "start_key", "last_updated"])
 
@@ -155,7 +161,7 @@ def _begin(station: ChargingStation, rows: list[TransactionEvent], said: Said) -
         station=station,
         evse_id=evse_id or _any_evse(station),
         transaction_id=said.row.transaction_id,
-        start_key=keys.of("2", said.row.transaction_id),
+        start_key=start_key(said.row.transaction_id),
         id_token="",
         authorization_status=NOBODY_YET,
         started_at=rows[0].at,

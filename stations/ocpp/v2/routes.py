@@ -4,7 +4,7 @@
 the set of its schemas; `tests/architecture/test_routes.py` holds that.
 """
 
-from stations.ocpp.route import Contents, OutcomeHandler, RequestWriter, careful, fast
+from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v2 import authorization, availability, metering, provisioning, transactions
 
 INBOUND_201 = {
@@ -13,7 +13,12 @@ INBOUND_201 = {
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "MeterValues": fast(metering.meter_values),
     "StatusNotification": fast(availability.status_notification),
-    "TransactionEvent": careful(transactions.transaction_event, vital=True, quick=transactions.quick),
+    "TransactionEvent": careful(
+        transactions.transaction_event,
+        vital=True,
+        plain=Plain(transactions.prepare, transactions.finish),
+        quick=transactions.quick,
+    ),
 }
 
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.

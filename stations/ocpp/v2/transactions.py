@@ -1,20 +1,139 @@
-"""TransactionEvent (block E): an Updated in order is answered from the link, all else is looked at closely."""
+"""TransactionEvent (block E): what is plain rides in the group commit, all else is looked at closely.
+
+Plain are an Updated that follows the last event of a transaction that this socket knows, a Started with a token, a
+place and a register, and the Ended of a transaction of which this socket saw every event.
+"""
 
 from datetime import datetime
 from typing import Any
 
 from stations import readings
 from stations.models import ChargingSession, Command, ConnectorStatus
+from stations.models.locations import new_uid
 from stations.ocpp import link as links
 from stations.ocpp.link import KnownSession, Link
 from stations.ocpp.route import Incoming, Payload
-from stations.ocpp.sampling import oddities, store
+from stations.ocpp.sampling import oddities, store, store_samples
 from stations.ocpp.v2 import availability, topology, values
-from stations.services import transactions
-from stations.services.ingest import EventRow
+from stations.ports import Decision
+from stations.services import authorization, transactions
+from stations.services.ingest import EventRow, Facts, StartFact, StopFact
 from stations.services.transactions import Said
 
-UPDATED, ENDED = "Updated", "Ended"
+STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"
+LOCAL = "Local"  # an omitted stoppedReason
+
+
+def prepare(link: Link, incoming: Incoming) -> bool:
+    """Let a Started or Ended ride in the group commit when the link alone tells that nothing is odd about it."""
+    payload = incoming.payload
+    kind = payload.get("eventType")
+    if kind == UPDATED or incoming.flags or payload.get("offline"):
+        return False
+    return _prepare_start(link, incoming) if kind == STARTED else _prepare_end(link, incoming)
+
+
+def finish(link: Link, incoming: Incoming) -> Payload | None:
+    """Answer what was stored; None when its session or its token takes a closer look."""
+    facts, done = incoming.facts, incoming.facts.done
+    if done is None or facts.event is None:
+        return None
+    if facts.start is not None:
+        known = link.begin(facts.start, done.session_id)
+        known.connector_number, known.next_seq_no = facts.start.connector_number, facts.event.seq_no + 1
+        found = _readings(incoming).readings
+        incoming.later = Facts()
+        store_samples(incoming.later, done.session_id, known.evse_id, found)
+    elif facts.stop is not None:
+        link.sessions[facts.stop.transaction_id].ended_at = facts.stop.ended_at
+        if not facts.stop.id_token:
+            return {}
+        if not done.token_status:
+            return None
+    status = authorization.status_at(done.token_status, done.expires_at)
+    decision = Decision(status=status, expires_at=done.expires_at, group_id=done.group_id)
+
+    return {"idTokenInfo": values.id_token_info(decision)}
+
+
+def _prepare_start(link: Link, incoming: Incoming) -> bool:
+    payload = incoming.payload
+    token, evse = payload.get("idToken") or {}, payload.get("evse") or {}
+    place = int(evse.get("id") or 0), int(evse.get("connectorId") or 1)
+    transaction_id = str((payload.get("transactionInfo") or {}).get("transactionId") or "")
+    at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+    parsed = _readings(incoming)
+    begin_wh = readings.latest([r for r in parsed.readings if r.context == transactions.BEGIN]).energy_wh
+    uid = values.id_token(token).strip()
+    if (
+        flags
+        or parsed.faults
+        or not transaction_id
+        or transaction_id in link.sessions
+        or not uid
+        or token.get("type") == transactions.NO_AUTHORIZATION
+        or place not in link.connectors
+        or begin_wh is None
+        or any(reading.raw or reading.flags for reading in parsed.readings)
+    ):
+        return False
+    incoming.facts.start = StartFact(
+        uid=new_uid(),
+        station_id=link.station_id,
+        evse_id=link.evses[place[0]],
+        connector_number=place[1],
+        transaction_id=transaction_id,
+        start_key=transactions.start_key(transaction_id),
+        id_token=uid,
+        reservation_id=str(payload.get("reservationId") or ""),
+        started_at=at,
+        meter_start_wh=begin_wh,
+        at=incoming.received_at,
+    )
+    incoming.facts.event = _row(link, incoming, link.evses[place[0]], place[1], at)
+    _show_state_at(link, incoming, link.evses[place[0]], place[1], at)
+    return True
+
+
+def _prepare_end(link: Link, incoming: Incoming) -> bool:
+    payload = incoming.payload
+    info = payload.get("transactionInfo") or {}
+    known = link.sessions.get(info.get("transactionId") or "")
+    if (
+        known is None
+        or not known.is_complete
+        or known.ended_at is not None
+        or payload.get("seqNo") != known.next_seq_no
+        or not _is_at(link, known, payload.get("evse"))
+    ):
+        return False
+    at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+    parsed = _readings(incoming)
+    if flags or parsed.faults or at < known.started_at or any(r.raw or r.flags for r in parsed.readings):
+        return False
+    register = known.register
+    for reading in parsed.readings:
+        register = register.step(reading) if reading.unit == "Wh" else register
+    end_wh = readings.latest([r for r in parsed.readings if r.context == transactions.END]).energy_wh
+    metered = register.result(end_wh)
+    if metered.flags or end_wh is None:
+        return False
+    known.register, known.next_seq_no = register, int(payload["seqNo"]) + 1
+    store_samples(incoming.facts, known.id, known.evse_id, parsed.readings)
+    incoming.facts.stop = StopFact(
+        station_id=link.station_id,
+        transaction_id=known.transaction_id,
+        ended_at=at,
+        reason=str(info.get("stoppedReason") or LOCAL)[:40],
+        id_token=values.id_token(payload.get("idToken")).strip()[:255],
+        meter_stop_wh=end_wh,
+        register_wh=metered.stop_wh,
+        energy_wh=metered.energy_wh,
+        at=incoming.received_at,
+    )
+    incoming.facts.event = _row(link, incoming, known.evse_id, 0, at)
+    _show_state(link, incoming, known, at)
+    return True
 
 
 def quick(link: Link, incoming: Incoming) -> Payload | None:
@@ -62,6 +181,7 @@ def transaction_event(link: Link, incoming: Incoming) -> Payload:
             id_token_type=str(token.get("type") or "") if isinstance(token, dict) else None,
             found=tuple(parsed.readings),
             flags=flags,
+            is_stored=incoming.is_journalled,
         ),
     )
     if not taken.is_new:
@@ -105,18 +225,29 @@ def _is_at(link: Link, known: KnownSession, evse: dict[str, Any] | None) -> bool
     return not evse or link.evses.get(evse.get("id") or 0) == known.evse_id
 
 
+def _readings(incoming: Incoming) -> readings.ParsedReadings:
+    return readings.parse_v2_meter_values(
+        incoming.payload.get("meterValue") or [], received_at=incoming.received_at
+    )
+
+
 def _show_state(link: Link, incoming: Incoming, known: KnownSession, at: datetime) -> None:
-    """Let the connector show what its transaction says; a closed one is Finishing until the cable is pulled."""
+    """Let the connector show what its transaction says, unless that is older than the transaction."""
+    connector = int((incoming.payload.get("evse") or {}).get("connectorId") or known.connector_number)
+    if at >= known.started_at:
+        _show_state_at(link, incoming, known.evse_id, connector, at)
+
+
+def _show_state_at(link: Link, incoming: Incoming, evse_id: int, connector: int, at: datetime) -> None:
+    """The same for a place; a transaction that is over leaves its connector Finishing until the cable is pulled."""
     payload = incoming.payload
     state = (payload.get("transactionInfo") or {}).get("chargingState")
     if payload["eventType"] == ENDED:
         word = ConnectorStatus.FINISHING if state == "EVConnected" else None
     else:
         word = values.STATES.get(state or "")
-    if word is None or not at >= known.started_at:
-        return
-    connector = int((payload.get("evse") or {}).get("connectorId") or known.connector_number)
-    availability.note(link, incoming, known.evse_id, connector, word.value, at=at)
+    if word is not None:
+        availability.note(link, incoming, evse_id, connector, word.value, at=at)
 
 
 def write_status(*, transaction_id: str) -> tuple[str, Payload]:
