@@ -229,6 +229,7 @@ SPECTACULAR_SETTINGS = {
         "ConnectorStatus": "stations.models.ConnectorStatus",
         "SessionStatus": "stations.models.ChargingSession.Status",
         "TokenStatus": "stations.models.IdToken.Status",
+        "TokenGroupStatus": "stations.models.TokenGroup.Status",
         "FirmwareImageState": "stations.models.FirmwareImage.State",
         "FirmwareUpdateState": "stations.models.FirmwareUpdate.State",
         "FirmwareCampaignState": "stations.models.FirmwareCampaign.State",

@@ -19,7 +19,7 @@ class Change(NamedTuple):
 
 def whole(entries: Sequence[Entry]) -> list[Change]:
     """Return the members of an update that replaces everything."""
-    return [Change(*entry) for entry in entries]
+    return [_change(entry) for entry in entries]
 
 
 def difference(before: Sequence[Entry], after: Sequence[Entry]) -> list[Change]:
@@ -27,7 +27,12 @@ def difference(before: Sequence[Entry], after: Sequence[Entry]) -> list[Change]:
     old = {entry[0].upper(): list(entry) for entry in before}
     new = {entry[0].upper(): list(entry) for entry in after}
     gone = [Change(entry[0], entry[1], is_removed=True) for key, entry in old.items() if key not in new]
-    return gone + [Change(*entry) for key, entry in new.items() if old.get(key) != entry]
+    return gone + [_change(entry) for key, entry in new.items() if old.get(key) != entry]
+
+
+def _change(entry: Entry) -> Change:
+    uid, kind, expires_at, group_id = entry
+    return Change(uid, kind, expires_at, group_id)
 
 
 def next_version(*known: int | None) -> int:

@@ -98,7 +98,7 @@ def _show(request: ConsoleRequest, found: IdToken, form: TokenForm, status: int 
         group=None if found.country_code else group,
         form=form,
         sessions=list(sessions.order_by("-id")[:SESSIONS]),
-        running=sum(session.status == ChargingSession.Status.ACTIVE for session in sessions.active()[:100]),
+        is_running=sessions.filter(status=ChargingSession.Status.ACTIVE).exists(),
     )
 
 
