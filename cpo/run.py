@@ -29,6 +29,7 @@ MARK = "OPENCPO_RUN"  # environment variable that tells which folder's run a pro
 FIRST_ANSWER_S = 90
 STOP_ORDER = ("chargers", "web", "worker", "beat", "partner")
 SERVER = ["cpo.serve"]
+TLS_ABOVE = 443  # the TLS port of chargers lies so far above PORT
 WORKER = [
     "celery",
     "--quiet",
@@ -85,6 +86,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     env = environment(options, services)
     Path(env["STATIC_ROOT"]).mkdir(exist_ok=True)
     _prepare(env, demo=options.demo, supervisor=supervisor)
+    env |= _server_certificates(env, services)
     for recipe in base_processes(options, env, var):
         supervisor.add(recipe)
     sign_in = _administrator(env, services)  # while the others start
@@ -128,6 +130,7 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
         "OPENCPO_URL": f"ws://{host}:{options.port}/ocpp/",
         "LOG_JSON": "0",
         "STATIC_ROOT": str(services.var / "static"),
+        "OCPP_TLS_PORT": str(_tls_port(options)),
         **load(services.var),
     }
     if options.demo:  # its stations have no password, its partner answers on loopback
@@ -141,6 +144,35 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
         "PYTHONUNBUFFERED": "1",
     }
     return {**defaults, **os.environ, **fixed}
+
+
+def _tls_port(options: argparse.Namespace) -> int:
+    """Choose where chargers find TLS: PORT + 443 as long as that is free; 0 for nowhere."""
+    port = int(options.port) + TLS_ABOVE
+    try:
+        machine.check_port(options.host, port)
+    except machine.PortTaken:
+        return 0
+    return port
+
+
+def _server_certificates(env: dict[str, str], services: Services) -> dict[str, str]:
+    """Give certificates of our own authority to the TLS port, unless the caller has some."""
+    if not int(env["OCPP_TLS_PORT"] or 0) or env.get("OCPP_TLS_CERTIFICATES"):
+        return {}
+    made = [
+        "ensure_server_certificates",
+        "--folder",
+        str(services.var / "tls"),
+        "--names",
+        env["ALLOWED_HOSTS"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "manage.py", *made], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Refused(f"no certificate for OCPP_TLS_PORT:\n{done.stderr}")
+    return {"OCPP_TLS_CERTIFICATES": done.stdout.strip().splitlines()[-1]}
 
 
 def _lock(var: Path) -> None:
@@ -246,9 +278,18 @@ def _banner(env: dict[str, str], services: Services, sign_in: str) -> str:
         f"\nOpenCPO is ready: {env['PUBLIC_URL']}/\n"
         f"  sign in   {sign_in}\n"
         f"  chargers  {env['OPENCPO_URL']}<station id>   (OCPP 1.6J)\n"
+        f"{_secure_url(env)}"
         f"  folder    {services.var}{data}\n"
         f"  stop      Ctrl-C\n "
     )
+
+
+def _secure_url(env: dict[str, str]) -> str:
+    port = int(env["OCPP_TLS_PORT"] or 0)
+    if not port:
+        return ""
+    host = env["OPENCPO_URL"].removeprefix("ws://").rpartition("/ocpp/")[0].rpartition(":")[0]
+    return f"            wss://{host}:{port}/ocpp/<station id>   (security profiles 2 and 3)\n"
 
 
 def _has_command(name: str) -> bool:

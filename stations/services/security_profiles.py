@@ -5,6 +5,7 @@ sent until the station has come back with it, or the time is up, either profile 
 knows everything, so a killed process loses nothing: what was sent is answered or expires, and a sweep ends what waits.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -87,7 +88,8 @@ def own_root() -> RootCertificate | None:
     if not own.exists():
         authority = certificate_authority.current()
         if isinstance(authority, local_ca.LocalAuthority):
-            authority.signer(AuthorityCertificate.Role.STATIONS)
+            with suppress(certificate_authority.AuthorityUnavailable):
+                authority.signer(AuthorityCertificate.Role.STATIONS)
         root_certificates.keep_own()
     return own.first()
 
