@@ -53,6 +53,7 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "log.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # files that stations uploaded
     "log.request": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "station.write": frozenset({_OPERATOR, _ADMIN}),
+    "station.security": frozenset({_OPERATOR, _ADMIN}),  # its password, its security profile, its aliases
     "charging_profile.write": frozenset({_OPERATOR, _ADMIN}),  # the library of charging profiles
     "configuration.write": frozenset({_OPERATOR, _ADMIN}),  # templates of desired values
     "location.write": frozenset({_OPERATOR, _ADMIN}),

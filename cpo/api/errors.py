@@ -19,9 +19,13 @@ from billing.tariff.errors import CannotExpress, CannotPrice, FaultAt
 from roaming.handshake import HandshakeFailed
 from roaming.registration import AlreadyRegistered, NotRegistered
 from stations.services.errors import (
+    AliasTaken,
+    ChangeUnderWay,
     InvalidIdentity,
     InvalidPassword,
     InvalidPayload,
+    LowerProfile,
+    NoRoot,
     NotConfirmed,
     NotOpen,
     SecretKey,
@@ -51,6 +55,10 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     NotConfirmed: (409, "not_confirmed", "confirmed"),
     SecretKey: (400, "secret_key", "desired"),
     NotOpen: (409, "not_open", ""),
+    AliasTaken: (409, "alias_taken", "alias"),
+    ChangeUnderWay: (409, "change_under_way", ""),
+    LowerProfile: (409, "lower_profile", "profile"),
+    NoRoot: (409, "no_root", "root"),
     UpdateUnderWay: (409, "update_under_way", ""),
     UntrustedFirmware: (422, "untrusted_firmware", ""),
     UnsuitableFirmware: (422, "unsuitable_firmware", ""),

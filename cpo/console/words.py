@@ -287,6 +287,34 @@ SECURITY = {
     "ordinary": Look("info-circle", "idle", _("Ordinary")),
 }
 
+# A change of security profile, one of its steps, a new password.
+PROFILE_CHANGE = {
+    "running": Look("hourglass", "info", _("In progress")),
+    "returning": Look(
+        "hourglass", "info", _("Waiting for its return"), _("Until then either profile lets it in.")
+    ),
+    "done": Look("circle-check", "ok", _("Done")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("The old profile holds: see the step that failed.")),
+    "cancelled": Look("ban", "idle", _("Cancelled")),
+}
+PROFILE_STEP = {
+    "waiting": Look("clock", "idle", _("To come")),
+    "running": Look("hourglass", "info", _("Asked")),
+    "done": Look("circle-check", "ok", _("Done")),
+    "skipped": Look("chevron-right", "idle", _("Skipped")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("Read the station's answer; try again once it is mended.")),
+}
+PASSWORD_CHANGE = {
+    "queued": Look("hourglass", "info", _("Being sent"), _("The old password is good until the new one is used.")),
+    "sent": Look("send", "info", _("Sent")),
+    "unknown": Look(
+        "alert-triangle", "warn", _("Answer lost"), _("Both passwords are good; it is sent again by itself.")
+    ),
+    "reboot": Look("refresh", "info", _("Taken at the next boot"), _("Both passwords are good until then.")),
+    "done": Look("circle-check", "ok", _("Changed")),
+    "failed": Look("circle-x", "bad", _("Not changed"), _("The old password holds: try again, or set one by hand.")),
+}
+
 # What a security event means and what to do about it (1.6 security white paper section 8).
 SECURITY_EVENT = {
     "AttemptedReplayAttacks": _(

@@ -127,3 +127,7 @@ class NoRoot(StationsError):
 
 class UpdateUnderWay(StationsError):
     """Another firmware update is on its way to the station."""
+
+
+class AliasTaken(StationsError):
+    """This spelling is an identity or another station's alias already."""
