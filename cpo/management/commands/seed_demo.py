@@ -12,8 +12,8 @@ from django.db import transaction
 from billing.services import tariffs
 from roaming import registration
 from roaming.models import Connection
-from stations.models import Location, Operator
-from stations.services import authorization, locations, provisioning
+from stations.models import Location, Operator, TokenGroup
+from stations.services import authorization, local_list, locations, provisioning, token_groups
 
 PARTNER_NAME = "Demo eMSP"
 
@@ -113,7 +113,17 @@ class Command(BaseCommand):
             authorization.save_token(
                 uid, name=driver, issuer="OpenCPO Demo", contract_id=f"NL-OCP-{uid[-1]:0>9}"
             )
+        self._authorization(places["harbour"])
         self._partner()
+
+    def _authorization(self, harbour: Location) -> None:
+        """Make a family of two cards, and let the harbour's stations keep lists of who may charge; once."""
+        if TokenGroup.objects.exists():
+            return
+        token_groups.save("DEMO-FAMILY", name="Ada and Bo", max_sessions=2)
+        for uid in ("DEMO-RFID-1", "DEMO-RFID-2"):
+            authorization.save_token(uid, group_id="DEMO-FAMILY")
+        local_list.switch_site(harbour, is_on=True)
 
     def _location(self, operator: Operator, key: str, fields: dict[str, Any]) -> Location:
         found = Location.objects.filter(operator=operator, name=fields["name"]).first()
