@@ -18,6 +18,7 @@ from cpo.console import (
     local_list_tab,
     quirks_tab,
     reservations_tab,
+    security_profiles_tab,
     verdicts,
     words,
 )
@@ -288,6 +289,12 @@ def _local_list(
     return Tab(local_list_tab.parts(found), local_list_tab.form(request, found))
 
 
+def _security(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(security_profiles_tab.parts(found), security_profiles_tab.form(request, found))
+
+
 NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
 TABS = {
     "now": _now,
@@ -295,6 +302,7 @@ TABS = {
     "commands": _commands,
     "configuration": _configuration,
     "quirks": _quirks,
+    "security": _security,
     "local-list": _local_list,
     "reservations": _reservations,
     "history": _history,
