@@ -16,6 +16,9 @@ from stations.models import (
     Frame,
     HandshakeRejection,
     OnboardingStation,
+    PasswordChange,
+    SecurityProfileChange,
+    StationAlias,
     UnknownToken,
 )
 from stations.services import (
@@ -109,6 +112,7 @@ def build(**texts: Any) -> SimpleNamespace:
         ended=ended,
         cdr=cdr,
         item=item,
+        **_security(station, hostile),
         **_edges(station, cdr, hostile),
     )
 

@@ -53,6 +53,12 @@ ACTIONS: dict[str, Any] = {
     "configuration-template-new": lambda n: [],
     "configuration-template": lambda n: [n.template.pk],
     "configuration-template-delete": lambda n: [n.template.pk],
+    "station-profile-raise": lambda n: [n.station.identity],
+    "station-profile-cancel": lambda n: [n.station.identity, n.profile_change.pk],
+    "station-profile-set": lambda n: [n.station.identity],
+    "station-password-change": lambda n: [n.station.identity],
+    "station-alias": lambda n: [n.station.identity],
+    "station-alias-remove": lambda n: [n.station.identity, n.alias.pk],
     "station-quirk": lambda n: [n.station.identity],
     "station-quirk-forget": lambda n: [n.station.identity],
     "station-reserve": lambda n: [n.station.identity],
@@ -81,7 +87,7 @@ ACTIONS: dict[str, Any] = {
 OPEN = {"login", "logout"}  # have tests of their own
 
 TABS = {
-    "station": ["now", "messages", "commands", "configuration", "quirks", "reservations", "local-list", "history"],
+    "station": ["now", "messages", "commands", "configuration", "security", "quirks", "reservations", "local-list", "history"],
     "partner": ["about", "queue", "exchanges"],
 }
 

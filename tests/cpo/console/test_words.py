@@ -17,6 +17,7 @@ from stations.models import (
     ConnectorStatus,
     HandshakeRejection,
     IdToken,
+    PasswordChange,
     RemoteRequest,
     Reservation,
     ReviewItem,
@@ -39,6 +40,9 @@ TABLES = {
     "WISH": [*AvailabilityWish.State.values, "drift"],
     "SECURITY_EVENT": security.IS_CRITICAL,
     "REJECTION": HandshakeRejection.Reason.values,
+    "PROFILE_CHANGE": SecurityProfileChange.Status.values,
+    "PROFILE_STEP": ["waiting", "running", "done", "skipped", "failed"],
+    "PASSWORD_CHANGE": PasswordChange.Status.values,
 }
 
 
