@@ -21,6 +21,7 @@ from stations.models import (
     FirmwareImage,
     FirmwareUpdate,
     IdToken,
+    InstalledCertificate,
     LocalList,
     Location,
     LogUpload,
@@ -30,9 +31,11 @@ from stations.models import (
     Reservation,
     ReviewItem,
     SecurityEvent,
+    StationCertificate,
     TokenGroup,
     TrustedSigner,
     UnknownToken,
+    UnmatchedStop,
     Variable,
 )
 
@@ -61,7 +64,11 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "onboarding.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),
     "onboarding.accept": frozenset({_OPERATOR, _ADMIN}),
     "session.close": frozenset({_OPERATOR, _ADMIN}),
+    "session.correct": frozenset({_OPERATOR, _FINANCE, _ADMIN}),  # its energy; which stop was its end
+    "session.release": frozenset({_OPERATOR, _FINANCE, _ADMIN}),  # bill what is held
     "reservation.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
+    "certificate.revoke": frozenset({_OPERATOR, _ADMIN}),
+    "root.write": frozenset({_ADMIN}),  # whose certificates are believed
     "review.resolve": frozenset({_SUPPORT, _OPERATOR, _FINANCE, _ADMIN}),
     "token.write": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "local_list.write": frozenset({_OPERATOR, _ADMIN}),  # who may charge without us being asked
@@ -85,6 +92,7 @@ NETWORK_WIDE = frozenset(
         "token.write",
         "partner.view",
         "partner.write",
+        "root.write",
         "audit.view",
         "user.admin",
     }
@@ -295,9 +303,24 @@ def trusted_signers(principal: Principal) -> QuerySet[TrustedSigner]:
     return rows if principal.is_network_wide else rows.none()
 
 
+def unmatched_stops(principal: Principal) -> QuerySet[UnmatchedStop]:
+    """Stops without a known transaction of stations in scope."""
+    return UnmatchedStop.objects.filter(**_limits(principal, "station__location"))
+
+
 def security_events(principal: Principal) -> QuerySet[SecurityEvent]:
     """Security events of stations in scope."""
     return SecurityEvent.objects.filter(**_limits(principal, "station__location"))
+
+
+def station_certificates(principal: Principal) -> QuerySet[StationCertificate]:
+    """Certificates of stations in scope."""
+    return StationCertificate.objects.filter(**_limits(principal, "station__location"))
+
+
+def installed_certificates(principal: Principal) -> QuerySet[InstalledCertificate]:
+    """Roots and chains reported by stations in scope."""
+    return InstalledCertificate.objects.filter(**_limits(principal, "station__location"))
 
 
 def tokens(principal: Principal) -> QuerySet[IdToken]:

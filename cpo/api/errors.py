@@ -13,7 +13,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, inline_serial
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from billing.errors import UnknownOperator
+from billing.errors import NotBillable, UnknownOperator
 from billing.services.exports import InvalidStyle
 from billing.tariff.errors import CannotExpress, CannotPrice, FaultAt
 from roaming.handshake import HandshakeFailed
@@ -21,12 +21,15 @@ from roaming.registration import AlreadyRegistered, NotRegistered
 from stations.services.errors import (
     AliasTaken,
     ChangeUnderWay,
+    DoesNotFit,
+    ImplausibleEnergy,
     InvalidIdentity,
     InvalidPassword,
     InvalidPayload,
     LowerProfile,
     NoRoot,
     NotConfirmed,
+    NotEnded,
     NotOpen,
     SecretKey,
     StationOffline,
@@ -59,6 +62,10 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     ChangeUnderWay: (409, "change_under_way", ""),
     LowerProfile: (409, "lower_profile", "profile"),
     NoRoot: (409, "no_root", "root"),
+    NotEnded: (409, "not_ended", ""),
+    DoesNotFit: (409, "does_not_fit", ""),
+    ImplausibleEnergy: (400, "implausible_energy", "energy_wh"),
+    NotBillable: (409, "not_billable", ""),
     UpdateUnderWay: (409, "update_under_way", ""),
     UntrustedFirmware: (422, "untrusted_firmware", ""),
     UnsuitableFirmware: (422, "unsuitable_firmware", ""),

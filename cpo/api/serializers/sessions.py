@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cpo.api.serializers.fields import ExactNumber
-from stations.models import ChargingSession
+from stations.models import ChargingSession, SessionCorrection, SignedReading, UnmatchedStop
 
 
 class SessionSerializer(serializers.ModelSerializer[ChargingSession]):
@@ -64,3 +64,62 @@ class CloseSerializer(serializers.Serializer[object]):
     """Why a session is closed by hand."""
 
     reason = serializers.CharField(max_length=40, default="Other")
+
+
+class CorrectSerializer(serializers.Serializer[object]):
+    """The right energy of an ended session, and how it is known."""
+
+    energy_wh = serializers.DecimalField(max_digits=20, decimal_places=4, min_value=0)
+    reason = serializers.CharField(max_length=255)
+
+
+class CorrectionSerializer(serializers.ModelSerializer[SessionCorrection]):
+    """A change of an ended session's figures; `by` is 'station' when its own stop arrived late."""
+
+    energy_before_wh = ExactNumber()
+    energy_after_wh = ExactNumber()
+
+    class Meta:
+        model = SessionCorrection
+        fields = (
+            "at", "by", "reason", "energy_before_wh", "energy_after_wh", "ended_before", "ended_after",
+        )  # fmt: skip
+
+
+class SignedValueSerializer(serializers.ModelSerializer[SignedReading]):
+    """A signed meter value as the station sent it: `text` is untouched."""
+
+    class Meta:
+        model = SignedReading
+        fields = (
+            "sampled_at",
+            "received_at",
+            "context",
+            "measurand",
+            "location",
+            "phase",
+            "encoding",
+            "text",
+        )
+
+
+class UnmatchedStopSerializer(serializers.ModelSerializer[UnmatchedStop]):
+    """A stop for a transaction that nobody started."""
+
+    station = serializers.CharField(source="station.identity")
+    session = serializers.CharField(source="session.uid", default=None, allow_null=True)
+    review_item = serializers.IntegerField(source="item_id", allow_null=True)
+    meter_stop_wh = ExactNumber(allow_null=True)
+
+    class Meta:
+        model = UnmatchedStop
+        fields = (
+            "id", "station", "transaction_id", "id_token", "ended_at", "received_at", "meter_stop_wh", "reason",
+            "session", "matched_at", "matched_by", "review_item",
+        )  # fmt: skip
+
+
+class MergeSerializer(serializers.Serializer[object]):
+    """Which stop was the end of this session."""
+
+    stop = serializers.IntegerField(min_value=1, help_text="Id of the unmatched stop.")
