@@ -117,6 +117,22 @@ def build(**texts: Any) -> SimpleNamespace:
     )
 
 
+def _security(station: ChargingStation, hostile: str) -> dict[str, Any]:
+    """Make a change of the security profile and of the password, and a second spelling."""
+    now = clock.now()
+    steps = [{"step": "profile", "state": "failed", "note": hostile, "at": now.isoformat()}]
+    PasswordChange.objects.create(
+        station=station, status="failed", form="hex", reason=hostile[:255], requested_by=hostile[:100],
+        created_at=now,
+    )  # fmt: skip
+    change = SecurityProfileChange.objects.create(
+        station=station, from_profile=1, to_profile=2, steps=steps, reason=hostile[:255],
+        requested_by=hostile[:100], created_at=now,
+    )  # fmt: skip
+    alias = StationAlias.objects.create(station=station, alias=f"ADA/1{hostile}"[:255])
+    return {"profile_change": change, "alias": alias}
+
+
 def _edges(station: ChargingStation, cdr: Any, hostile: str) -> dict[str, Any]:
     """Make what lies at the two borders: frames, connections, commands, partners."""
     now = clock.now()
