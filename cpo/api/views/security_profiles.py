@@ -64,8 +64,8 @@ class StationProfile(Endpoint):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Install the root, for profile 3 a certificate, then the profile; the old one stays if it does not return."""
-        clean = self._clean(RaiseSerializer, identity)
         station = _station(self, identity)
+        clean = self._clean(RaiseSerializer, identity)
         root_id = clean.pop("root_id", None)
         root = get_object_or_404(RootCertificate, pk=root_id) if root_id is not None else None
         change = security_profiles.raise_to(station, root=root, requested_by=self.principal.name, **clean)
@@ -78,8 +78,9 @@ class StationProfile(Endpoint):
     )
     def put(self, request: Request, identity: str) -> Response:
         """Nothing is sent; it holds from the station's next connection on. A lower one must be confirmed."""
+        station = _station(self, identity)
         clean = self._clean(ByHandSerializer, identity)
-        security_profiles.set_by_hand(_station(self, identity), by=self.principal.name, **clean)
+        security_profiles.set_by_hand(station, by=self.principal.name, **clean)
         return Response(clean)
 
     @extend_schema(
@@ -113,7 +114,7 @@ class StationPasswordChange(Endpoint):
         responses={202: PasswordChangeSerializer, **refusals(404, 409)},
     )
     def post(self, request: Request, identity: str) -> Response:
-        """A random one that nobody sees; the old one is good until the new one is used. An offline station gets it later."""
+        """A random one that nobody sees; the old one is good until it is used. An offline station gets it later."""
         principal = self.principal
         made = passwords.change(_station(self, identity), requested_by=principal.name, user=principal.user)
         return Response(PasswordChangeSerializer(made).data, status=202)
@@ -156,10 +157,11 @@ class StationAliases(Endpoint):
     )
     def post(self, request: Request, identity: str) -> Response:
         """What it writes behind `/ocpp/`, percent-decoded."""
+        station = _station(self, identity)
         body = AliasSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         self.note(identity, **body.validated_data)
-        made = aliases.add(_station(self, identity), by=self.principal.name, **body.validated_data)
+        made = aliases.add(station, by=self.principal.name, **body.validated_data)
         return Response(AliasSerializer(made).data, status=201)
 
 
