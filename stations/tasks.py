@@ -46,6 +46,7 @@ def follow_up(station_ids: list[int] | None = None) -> int:
 def find_silent_stations() -> int:
     """Tell stations offline whose serving process is gone; take note of those that speak again."""
     connections.resolve_silence()
+    connections.close_forgotten()
     return connections.release_orphans()
 
 

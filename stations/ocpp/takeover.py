@@ -47,6 +47,8 @@ async def ask(hub: "Hub", station_id: int, owner: str) -> bool:
     if owner == hub.owner or not owner:
         consumer = hub.sockets.get(station_id)
         return consumer is not None and await consumer.is_alive(settings.OCPP_TAKEOVER_PING_S)
+    if await hub.door.run(connections.is_dead, owner):
+        return False
     question, answer = hub.question()
     try:
         await hub.door.run(connections.probe, station_id, question=question)

@@ -140,6 +140,32 @@ def many_takeovers(station_id: int, *, takeovers: int) -> None:
 
 
 @transaction.atomic(savepoint=False)
+def is_dead(owner: str) -> bool:
+    """Tell whether a process that held sockets has ended: its lock is free, and ours until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [LOCK_SPACE, lock_number(owner)])
+        return bool(cursor.fetchone()[0])
+
+
+# Of the connection before the present one, whose process did not live to say that it ended.
+FORGOTTEN = """
+update stations_connectionevent e
+set closed_at = now(), closed_by = 'restart', close_reason = 'the serving process ended'
+from stations_chargingstation s
+join stations_connectionevent n on n.station_id = s.id and n.epoch = s.epoch
+where e.station_id = s.id and e.epoch = s.epoch - 1 and e.closed_at is null
+    and n.opened_at < now() - make_interval(secs => %s)
+"""
+
+
+def close_forgotten() -> int:
+    """Close the records of connections that a newer one followed and that nobody closed; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGOTTEN, [2 * settings.OCPP_CLOSE_GRACE_S])
+        return int(cursor.rowcount)
+
+
+@transaction.atomic(savepoint=False)
 def probe(station_id: int, *, question: str) -> None:
     """Ask the process that holds a station's socket for a sign of life; it answers through `wake.alive`."""
     wake.probe(station_id, question)
@@ -224,10 +250,8 @@ def release_orphans() -> int:
     owners = ChargingStation.objects.online().values_list("owner", flat=True).distinct()
     count = 0
     for owner in list(owners):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [LOCK_SPACE, lock_number(owner)])
-            (is_dead,) = cursor.fetchone()
-            if not is_dead:
+        with transaction.atomic():
+            if not is_dead(owner):
                 continue
             held = list(ChargingStation.objects.online().filter(owner=owner).values_list("pk", "epoch"))
         for station_id, epoch in held:
