@@ -21,6 +21,7 @@ TOKENS: dict[str, dict[str, Any]] = {
     "blocked": {"status": "Blocked"},
     "expired": {"expires_at": NOON},
     "expires later": {"expires_at": NOON + timedelta(days=100_000)},
+    "restricted": {"is_restricted": True},
     "a partner's": {"country_code": "NL", "party_id": "ABC"},
 }
 
@@ -49,7 +50,7 @@ def start(station: ChargingStation, uid: str, *, key: str = "key") -> ingest.Fac
 
 
 @pytest.mark.parametrize("kind", TOKENS)
-def test_a_start_is_plain_exactly_when_our_own_token_is_accepted(
+def test_a_start_is_plain_exactly_when_our_own_token_is_accepted_without_limits(
     kind: str, writer: psycopg.Connection[Any]
 ) -> None:
     station = factories.station()
@@ -59,7 +60,34 @@ def test_a_start_is_plain_exactly_when_our_own_token_is_accepted(
     ingest.store(writer, [facts])
 
     decision = authorization.local_token("BO-1", station=station)
-    assert (facts.done is not None) == (decision is not None and decision.status == "Accepted")
+    is_free = decision is not None and decision.token is not None and not decision.token.is_restricted
+    assert (facts.done is not None) == (
+        is_free and decision is not None and decision.status == "Accepted"
+    )
+
+
+def test_the_newest_accepted_token_decides_and_no_older_one_in_its_place(
+    writer: psycopg.Connection[Any],
+) -> None:
+    factories.token("BO-1", type="OTHER")
+    newest = factories.token("BO-1", is_restricted=True)
+    facts = start(factories.station(), "BO-1")
+
+    ingest.store(writer, [facts])
+
+    assert facts.done is None
+    assert authorization.find("BO-1", own=True) == newest
+
+
+def test_an_expired_token_does_not_hide_a_valid_one(writer: psycopg.Connection[Any]) -> None:
+    valid = factories.token("BO-1", type="OTHER")
+    factories.token("BO-1", expires_at=NOON)
+    facts = start(factories.station(), "BO-1")
+
+    ingest.store(writer, [facts])
+
+    assert facts.done is not None
+    assert authorization.find("BO-1", own=True) == valid
 
 
 def test_an_unknown_token_is_not_plain(writer: psycopg.Connection[Any]) -> None:

@@ -120,7 +120,7 @@ class Command(BaseCommand):
         """Make a family of two cards, and let the harbour's stations keep lists of who may charge; once."""
         if TokenGroup.objects.exists():
             return
-        token_groups.save("DEMO-FAMILY", name="Ada and Bo", max_sessions=2)
+        token_groups.save("DEMO-FAMILY", name="Ada and Bo", max_sessions=8)
         for uid in ("DEMO-RFID-1", "DEMO-RFID-2"):
             authorization.save_token(uid, group_id="DEMO-FAMILY")
         local_list.switch_site(harbour, is_on=True)
