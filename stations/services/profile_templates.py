@@ -54,7 +54,7 @@ def save(
         template.recurrency = ""
     if template.kind != Kind.ABSOLUTE:
         template.start_at = None
-    template.periods = _periods(template.periods)
+    template.periods = ordered(template.periods)
     check(template)
     template.last_updated = now
     try:
@@ -119,7 +119,8 @@ def preview(
     )
 
 
-def _periods(periods: Any) -> list[dict[str, Any]]:
+def ordered(periods: Any) -> list[dict[str, Any]]:
+    """Return periods as they are stored, by their start; raise `UnsuitedProfile` for what is none."""
     if not isinstance(periods, list) or not 0 < len(periods) <= MAX_PERIODS:
         raise UnsuitedProfile("periods", f"1 to {MAX_PERIODS} of them")
     found = [_period(period, index) for index, period in enumerate(periods)]
