@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench import proc
 from bench.loads import percentile_ms, saturate, window
 from bench.servers import PASSWORD, Server
+from bench.story import Story
 from bench.swarm import Swarm
 
 
@@ -25,8 +26,10 @@ class Cost:
     errors: dict[str, int]
 
 
-def swarm_for(server: Server, chargers: int, *, deflate: bool = False, first: int = 1) -> Swarm:
-    return Swarm(server.url, chargers, password=PASSWORD, deflate=deflate, first=first)
+def swarm_for(
+    server: Server, chargers: int, *, deflate: bool = False, first: int = 1, story: type[Story] = Story
+) -> Swarm:
+    return Swarm(server.url, chargers, password=PASSWORD, deflate=deflate, first=first, story=story)
 
 
 async def measure(

@@ -16,6 +16,8 @@ from bench import bench_cdrs, bench_tariff, cost, proc, servers, verify
 from bench.cost import Cost
 from bench.loads import pace, percentile_ms, storm, window
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Kind, Server, Unavailable, serving
+from bench.story import Story
+from bench.story_v2 import StoryV2
 from bench.swarm import Charger, Swarm
 
 Entry = dict[str, Any]
@@ -83,11 +85,11 @@ def on(run: Run, kind: Kind, work: Callable[[Server], Awaitable[Any]], *, deflat
 # --- P1
 
 
-def saturated(run: Run, seconds: int) -> Callable[[Server], Awaitable[Cost]]:
+def saturated(run: Run, seconds: int, story: type[Story] = Story) -> Callable[[Server], Awaitable[Cost]]:
     """The standard mix with 200 chargers in a closed loop, measured after a warm-up."""
 
     async def measure(server: Server) -> Cost:
-        swarm = cost.swarm_for(server, FEW)
+        swarm = cost.swarm_for(server, FEW, story=story)
         await swarm.connect()
         await swarm.boot()
         warmup_s = run.seconds(4, 2)
@@ -104,11 +106,14 @@ def p1(run: Run) -> dict[str, Entry]:
     run.need_stations(FEW)
     early = on(run, FLOOR, saturated(run, run.seconds(4, 2)))
     product = on(run, PRODUCT, saturated(run, run.seconds(12, 6)))
+    newer = on(run, PRODUCT, saturated(run, run.seconds(12, 6), StoryV2))
     textbook = on(run, TEXTBOOK, saturated(run, run.seconds(10, 5)))
     late = on(run, FLOOR, saturated(run, run.seconds(4, 2)))
     floor_us, floor_rate = min(early.server_us, late.server_us), max(early.rate, late.rate)
     return {
         "P1": entry(product.server_us, "µs", 150, floor=floor_us, textbook=textbook.server_us),
+        "P1 of 2.0.1": entry(newer.server_us, "µs", 150, floor=floor_us),
+        "P1 rate of 2.0.1": entry(newer.rate, "messages/s", 5000, floor=floor_rate),
         "P1 rate": entry(product.rate, "messages/s", 5000, floor=floor_rate, textbook=textbook.rate),
         "P1 against textbook": entry(textbook.server_us / product.server_us, "x", 12),
         "P1 against floor": entry(product.server_us / floor_us, "x", None),

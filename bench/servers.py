@@ -78,6 +78,7 @@ def environment(kind: Kind) -> dict[str, str]:
     env.setdefault("LOG_LEVEL", "WARNING")
     # Simulated chargers send as fast as they are answered, and what nobody asks for would blur the figures.
     env.setdefault("OCPP_MESSAGES_PER_S", "100000")
+    env.setdefault("OCPP_VERSIONS", "1.6,2.0.1,2.1")
     env.setdefault("OCPP_READ_CONFIGURATION_AFTER_BOOT", "0")
     env.setdefault("OCPP_SETTLE_S", "0")
     if kind.settings:

@@ -56,6 +56,7 @@ def timestamp() -> bytes:
 class Story:
     """Where one charger stands in the mix: `next_call()` makes a message, `answered()` takes its answer."""
 
+    subprotocol = "ocpp1.6"
     __slots__ = ("action", "message_id", "prefix", "register_wh", "sent", "step", "transaction_id")
 
     def __init__(self, prefix: str) -> None:

@@ -44,7 +44,7 @@ class Charger:
 
     def __init__(self, swarm: "Swarm", station_id: str) -> None:
         self.swarm, self.station_id = swarm, station_id
-        self.story = Story(f"{station_id}.{time.time_ns() // 1_000_000:x}")
+        self.story = swarm.story(f"{station_id}.{time.time_ns() // 1_000_000:x}")
         self.socket: Socket | None = None
         self.transport: asyncio.BaseTransport | None = None
         self.waiting = False
@@ -63,6 +63,7 @@ class Charger:
             username=self.station_id,
             password=self.swarm.password,
             deflate=self.swarm.deflate,
+            subprotocol=self.swarm.story.subprotocol,
         )
         self.waiting = False
         try:
@@ -133,7 +134,14 @@ class Swarm:
     """`chargers` stations "BENCH-00001"… at `url`; `on_answer(charger)` decides what each does next."""
 
     def __init__(
-        self, url: str, chargers: int, *, password: str | None = None, deflate: bool = False, first: int = 1
+        self,
+        url: str,
+        chargers: int,
+        *,
+        password: str | None = None,
+        deflate: bool = False,
+        first: int = 1,
+        story: type[Story] = Story,
     ) -> None:
         parts = urlsplit(url)
         self.host, self.port, self.path = (
@@ -141,7 +149,7 @@ class Swarm:
             parts.port or 80,
             parts.path.rstrip("/"),
         )
-        self.password, self.deflate = password, deflate
+        self.password, self.deflate, self.story = password, deflate, story
         self.tally = Tally()
         self.chargers = [Charger(self, station_id(number)) for number in range(first, first + chargers)]
         self.on_answer: Callable[[Charger], None] = lambda charger: None

@@ -16,7 +16,9 @@ DEFLATE_TAIL = b"\x00\x00\xff\xff"
 WINDOW_BITS = 12
 
 
-def handshake(path: str, *, username: str, password: str | None, deflate: bool) -> bytes:
+def handshake(
+    path: str, *, username: str, password: str | None, deflate: bool, subprotocol: str = "ocpp1.6"
+) -> bytes:
     """The upgrade request of one charger."""
     lines = [
         f"GET {path} HTTP/1.1",
@@ -25,7 +27,7 @@ def handshake(path: str, *, username: str, password: str | None, deflate: bool) 
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Protocol: ocpp1.6",
+        f"Sec-WebSocket-Protocol: {subprotocol}",
     ]
     if password is not None:
         lines.append(f"Authorization: Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}")

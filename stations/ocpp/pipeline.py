@@ -135,6 +135,11 @@ class Pipeline:
         )  # fmt: skip
 
     async def _handle(self, route: Route, link: Link, incoming: Incoming) -> Payload:
+        if route.quick is not None:
+            response = route.quick(link, incoming)
+            if response is not None:
+                incoming.is_quick = True
+                return response
         if not route.is_fast:
             if route.from_memory is not None and self.workers.pending > settings.OCPP_CAREFUL_BACKLOG:
                 raise Unavailable("everyone comes at once")

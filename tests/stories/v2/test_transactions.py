@@ -1,11 +1,15 @@
 """TransactionEvent over a real socket (E01 to E15, J02; case T6): in order, doubled, reordered, late, with gaps."""
 
+import zlib
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
+from cpo.lib.database import parameters
 from stations.models import ChargingSession, ChargingStation, Connector, MeterSample, TransactionEvent
+from stations.services.transactions import LOCK_SPACE
 from tests.processes import Server
 from tests.stories.story import eventually, rows
 from tests.stories.v2.station import EVSE, TOKEN, event, station, visit
@@ -166,4 +170,17 @@ async def test_the_evse_of_an_update_may_differ_and_is_looked_at_closely(server:
 
     await tell(server, events)
 
+    assert (await only_session()).energy_wh == 500
+
+
+async def test_an_update_in_order_waits_for_nobody(server: Server) -> None:
+    events = visit()
+    number = zlib.crc32(f"{(await rows(ChargingStation.objects.get)).pk}:tx-1".encode()) - 2**31
+    async with station(server) as socket:
+        await socket.call("TransactionEvent", events[0])
+        async with await psycopg.AsyncConnection.connect(**parameters("test")) as busy:
+            await busy.execute("select pg_advisory_lock(%s, %s)", [LOCK_SPACE, number])
+            answer = await socket.call("TransactionEvent", events[1])
+
+    assert answer[2] == {}
     assert (await only_session()).energy_wh == 500
