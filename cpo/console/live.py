@@ -35,6 +35,7 @@ PLAIN_TOPICS = frozenset(
         "reservations",
         "review",
         "security",
+        "certificates",
         "charging-profiles",
         "configuration",
         "commands",

@@ -7,6 +7,7 @@ from billing.events import CdrIssued, TariffChanged
 from cpo.lib import events, nudge
 from stations.events import (
     AvailabilityChanged,
+    CertificatesChanged,
     ChargingProfilesChanged,
     CommandChanged,
     FilesChanged,
@@ -143,6 +144,11 @@ def review_item_changed(event: ReviewItemChanged) -> None:
 @events.subscribe(SecurityEventRecorded)
 def security_event_recorded(event: SecurityEventRecorded) -> None:
     nudge.topics("security", f"station:{event.station_id}")
+
+
+@events.subscribe(CertificatesChanged)
+def certificates_changed(event: CertificatesChanged) -> None:
+    nudge.topics("certificates", f"station:{event.station_id}")
 
 
 @events.subscribe(OnboardingChanged)

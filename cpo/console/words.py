@@ -237,19 +237,38 @@ PARTNER_FAILING = Look(
     "refresh", "warn", _("Failing"), _("The last requests failed; the next try comes by itself.")
 )
 
+CERTIFICATE = {
+    "requested": Look("hourglass", "info", _("Requested"), _("Our authority is asked to sign it.")),
+    "refused": Look(
+        "circle-x", "bad", _("Not signed"), _("Read the reason, correct it at the station, then renew.")
+    ),
+    "issued": Look("certificate", "info", _("Issued"), _("It is sent with the next try.")),
+    "sent": Look("send", "info", _("Sent"), _("The station has not answered yet.")),
+    "accepted": Look("circle-check", "ok", _("Accepted")),
+    "rejected": Look(
+        "circle-x",
+        "bad",
+        _("Rejected"),
+        _("Look whether our root is installed and its clock right, then try again."),
+    ),
+    "in_use": Look("shield-check", "ok", _("In use")),
+    "replaced": Look("history", "idle", _("Replaced")),
+    "revoked": Look("ban", "idle", _("Revoked")),
+    "expired": Look("clock", "warn", _("Expired"), _("Renew it: it opens no connection any more.")),
+}
+
 # What to do next about a review item, by its kind.
 REVIEW = {
-    "unmatched_stop": _(
-        "Compare with the sessions of this connector. If one is still open, close it; else note it and resolve."
-    ),
+    "unmatched_stop": _("Choose the session that it ended; if there is none, note it and resolve."),
     "unauthorised_energy": _(
         "Energy was taken without a right to it. Check the station's offline settings, decide who pays, then resolve."
     ),
     "odd_readings": _(
-        "Look at the readings of the session. If the CDR is right as it stands, resolve; else credit it."
+        "Look at the session. If its figures are right, bill it or resolve; else correct its energy there."
     ),
     "stale_session": _(
-        "If the car has left, close the session with its last reading. Else trigger MeterValues."
+        "If it is still open and the car has left, close it with its last reading. If a rule closed it, its energy is "
+        "estimated: correct it if you know better, else resolve."
     ),
     "bad_frame": _(
         "Read the frame in the station's messages. If it repeats, ask the vendor for a firmware fix."
@@ -260,8 +279,8 @@ REVIEW = {
     ),
     "security_event": _("Find out who or what caused it at the station; if it was planned work, resolve."),
     "certificate_wanted": _(
-        "It was refused: there is no certificate authority here. Let yours sign the request in the station's messages, "
-        "send CertificateSigned, then resolve."
+        "Read the reason on the station's certificates. Correct it there (CpoName, root, clock) or at the authority, "
+        "then renew or try again."
     ),
     "certificate_expires": _("Renew it before that day: afterwards the connection or the contract fails."),
     "charging_profile": _(
@@ -280,6 +299,60 @@ REVIEW = {
     "command_outcome": _(
         "Tell the developers with the server's log; then look whether the station did what it should."
     ),
+}
+
+FIRMWARE_IMAGE = {
+    "awaiting": Look("hourglass", "info", _("Waits for its file"), _("Its upload link takes the file once.")),
+    "verified": Look("circle-check", "ok", _("Verified")),
+    "unsigned": Look(
+        "alert-triangle",
+        "warn",
+        _("Not signed"),
+        _("Nobody vouches for it; it is offered only where that is allowed."),
+    ),
+    "refused": Look("circle-x", "bad", _("Refused"), _("Read why; then get the image from its maker again.")),
+    "withdrawn": Look("ban", "idle", _("Withdrawn")),
+}
+
+FIRMWARE_UPDATE = {
+    "scheduled": Look("hourglass", "info", _("On its way"), _("The station has not answered yet.")),
+    "accepted": Look("circle-check", "info", _("Accepted"), _("The station will fetch it.")),
+    "running": Look("download", "live", _("Under way")),
+    "installed": Look("circle-check", "ok", _("Installed")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("Read its history, then try again.")),
+    "rejected": Look("hand-stop", "warn", _("Refused"), _("The station said no: read its word.")),
+    "unanswered": Look(
+        "clock", "warn", _("No answer"), _("It may have obeyed all the same: wait for its words.")
+    ),
+    "stalled": Look(
+        "player-pause", "warn", _("Halted"), _("Nothing was heard for long: look at the station.")
+    ),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+}
+
+CAMPAIGN = {
+    "draft": Look("hourglass", "idle", _("Not started"), _("Start it when the list is right.")),
+    "running": Look("player-play", "live", _("Running")),
+    "halted": Look(
+        "player-pause", "warn", _("Halted"), _("See what failed, then start it again or cancel it.")
+    ),
+    "done": Look("circle-check", "ok", _("Done")),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+}
+
+LOG_UPLOAD = {
+    "requested": Look("hourglass", "info", _("Asked for"), _("The station has not answered yet.")),
+    "accepted": Look("circle-check", "info", _("Promised"), _("The station will upload it.")),
+    "uploading": Look("upload", "live", _("Being uploaded")),
+    "uploaded": Look("circle-check", "ok", _("Here")),
+    "nothing": Look("circle-check", "idle", _("Nothing to send")),
+    "failed": Look(
+        "circle-x", "bad", _("Failed"), _("Try again; if it repeats, see whether it reaches our URL.")
+    ),
+    "rejected": Look("hand-stop", "warn", _("Refused"), _("The station said no.")),
+    "unanswered": Look("clock", "warn", _("No answer"), _("It may upload all the same.")),
+    "stalled": Look("player-pause", "warn", _("Never came"), _("Ask again.")),
+    "cancelled": Look("x", "idle", _("Cancelled")),
 }
 
 SECURITY = {
@@ -302,17 +375,23 @@ PROFILE_STEP = {
     "running": Look("hourglass", "info", _("Asked")),
     "done": Look("circle-check", "ok", _("Done")),
     "skipped": Look("chevron-right", "idle", _("Skipped")),
-    "failed": Look("circle-x", "bad", _("Failed"), _("Read the station's answer; try again once it is mended.")),
+    "failed": Look(
+        "circle-x", "bad", _("Failed"), _("Read the station's answer; try again once it is mended.")
+    ),
 }
 PASSWORD_CHANGE = {
-    "queued": Look("hourglass", "info", _("Being sent"), _("The old password is good until the new one is used.")),
+    "queued": Look(
+        "hourglass", "info", _("Being sent"), _("The old password is good until the new one is used.")
+    ),
     "sent": Look("send", "info", _("Sent")),
     "unknown": Look(
         "alert-triangle", "warn", _("Answer lost"), _("Both passwords are good; it is sent again by itself.")
     ),
     "reboot": Look("refresh", "info", _("Taken at the next boot"), _("Both passwords are good until then.")),
     "done": Look("circle-check", "ok", _("Changed")),
-    "failed": Look("circle-x", "bad", _("Not changed"), _("The old password holds: try again, or set one by hand.")),
+    "failed": Look(
+        "circle-x", "bad", _("Not changed"), _("The old password holds: try again, or set one by hand.")
+    ),
 }
 
 # What a security event means and what to do about it (1.6 security white paper section 8).
@@ -451,7 +530,11 @@ REJECTION = {
 # Why a session is flagged.
 FLAG = {
     "unauthorised": _("The token was not accepted, and yet a session was started."),
-    "energy_estimated": _("An operator closed it: the energy is taken from the last good reading."),
+    "energy_estimated": _("Its station never ended it: the energy is taken from the last good reading."),
+    "closed_by": _("Closed by us: by hand or, with the word rule, because nothing was heard of it any more."),
+    "corrected": _("Its own stop arrived after we had closed it; the figures are the station's."),
+    "corrected_by": _("The energy was set by hand; the reason stands in the timeline."),
+    "closing_values": _("The final reading came after the stop."),
     "register_reset": _("The meter register jumped back; the energy is the sum of its parts."),
     "stop_below_start": _("The stop reading is below the start reading."),
     "stop_below_register": _("The stop reading is below the last reading before it."),

@@ -153,6 +153,18 @@ class StationCertificate(models.Model):
     def __str__(self) -> str:
         return f"{self.get_use_display()} {self.serial_number}"
 
+    @property
+    def can_be_tried(self) -> bool:
+        """True where somebody may send it, or have it signed, once more."""
+        if self.chain:
+            return self.state in (self.State.ISSUED, self.State.SENT, self.State.REJECTED)
+        return bool(self.key_fingerprint) and self.state in (self.State.REQUESTED, self.State.REFUSED)
+
+    @property
+    def can_be_revoked(self) -> bool:
+        """True for what was issued and may still be shown by somebody."""
+        return bool(self.chain) and self.state not in (self.State.REVOKED, self.State.EXPIRED)
+
 
 class InstalledCertificate(models.Model):
     """A root or chain that a station reported, named by its hash data (white paper M03, 2.1 M03)."""

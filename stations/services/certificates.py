@@ -117,7 +117,7 @@ def revoke(row: StationCertificate, *, reason: str, by: str, confirmed: bool = F
     found = StationCertificate.objects.select_for_update().get(pk=row.pk)
     if not found.chain or found.state == State.REVOKED:
         raise NotOpen("there is no valid certificate to revoke")
-    if not confirmed and _is_only_key(found):
+    if not confirmed and is_only_key(found):
         raise NotConfirmed("the station has no other certificate and cannot connect again: confirm it")
     now = clock.now()
     rows.mark_revoked(x.read_one(found.chain), reason=reason, at=now)
@@ -129,7 +129,7 @@ def revoke(row: StationCertificate, *, reason: str, by: str, confirmed: bool = F
     return found
 
 
-def _is_only_key(row: StationCertificate) -> bool:
+def is_only_key(row: StationCertificate) -> bool:
     """Tell whether a station of profile 3 would be left without a certificate."""
     profile = ChargingStation.SecurityProfile.CLIENT_CERTIFICATE
     if row.use != SigningUse.CHARGING_STATION or row.station.security_profile != profile:

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from cpo import access
 from cpo.access import Principal
 from cpo.console import (
+    certificates_tab,
     command_forms,
     configuration_tab,
     frames,
@@ -19,6 +20,7 @@ from cpo.console import (
     quirks_tab,
     reservations_tab,
     security_profiles_tab,
+    smart_charging_tab,
     verdicts,
     words,
 )
@@ -289,22 +291,39 @@ def _local_list(
     return Tab(local_list_tab.parts(found), local_list_tab.form(request, found))
 
 
+def _smart_charging(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(
+        smart_charging_tab.parts(request, found, connectors),
+        smart_charging_tab.beside(request, found, connectors, running),
+    )
+
+
+def _certificates(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(certificates_tab.parts(request, found), certificates_tab.form(request, found))
+
+
 def _security(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
     return Tab(security_profiles_tab.parts(found), security_profiles_tab.form(request, found))
 
 
-NEEDS_PRESENT = frozenset({"now", "commands"})  # tabs that show connectors and sessions
+NEEDS_PRESENT = frozenset({"now", "commands", "smart-charging"})  # tabs that show connectors and sessions
 TABS = {
     "now": _now,
     "messages": _messages,
     "commands": _commands,
+    "smart-charging": _smart_charging,
     "configuration": _configuration,
     "quirks": _quirks,
     "security": _security,
     "local-list": _local_list,
     "reservations": _reservations,
+    "certificates": _certificates,
     "history": _history,
 }
 

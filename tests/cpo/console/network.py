@@ -15,10 +15,12 @@ from stations.models import (
     Connector,
     Frame,
     HandshakeRejection,
+    InstalledCertificate,
     OnboardingStation,
     PasswordChange,
     SecurityProfileChange,
     StationAlias,
+    StationCertificate,
     UnknownToken,
 )
 from stations.services import (
@@ -28,13 +30,16 @@ from stations.services import (
     configuration_templates,
     local_list,
     local_list_contents,
+    profile_templates,
     remote,
     reservations,
     review,
+    root_certificates,
     security,
+    smart_charging,
     token_groups,
 )
-from tests import factories
+from tests import factories, pki
 
 ZEROES = "0" * 8
 
@@ -87,6 +92,14 @@ def build(**texts: Any) -> SimpleNamespace:
         values=[configuration_templates.Value("HeartbeatInterval", "9")],
     )
     configuration_templates.fit_template(template.pk)
+    library = profile_templates.save(
+        operator=site.operator, name=f"{hostile} evening"[:100], periods=[{"start_s": 0, "limit": "16"}]
+    )
+    lying = smart_charging.install_template(
+        station, template=library, source=hostile[:32] or "operator", requested_by=hostile
+    )
+    lying.detail = hostile[:255]
+    lying.save()
     reservation = reservations.reserve(
         station, id_token="BO-1", expires_at=now + timedelta(hours=1), requested_by=hostile
     ).reservation
@@ -99,11 +112,17 @@ def build(**texts: Any) -> SimpleNamespace:
     authorization.authorize(hostile or "DI-1", station=station)
     local_list.switch(station, mode="on")
     local_list_contents.refresh()
+    root, certificate, held = _certificates(station, hostile)
     return SimpleNamespace(
+        root=root,
+        certificate=certificate,
+        held=held,
         token=token,
         group=group,
         unknown=UnknownToken.objects.get(),
         reservation=reservation,
+        library=library,
+        installed=lying,
         wish=station.availability_wishes.get(),
         template=template,
         site=site,
@@ -115,6 +134,22 @@ def build(**texts: Any) -> SimpleNamespace:
         **_security(station, hostile),
         **_edges(station, cdr, hostile),
     )
+
+
+def _certificates(station: ChargingStation, hostile: str) -> tuple[Any, Any, Any]:
+    """Make a root, a certificate that was issued and a root that the station reported."""
+    pair = pki.authority("Root")
+    root = root_certificates.add(pair.pem, use="CSMSRootCertificate", name=hostile[:100], by=hostile)
+    certificate = StationCertificate.objects.create(
+        station=station, state="rejected", csr=hostile, common_name=hostile[:100], problem=hostile[:255] or "no",
+        chain=pki.leaf(pair).pem, serial_number="abc", fingerprint="f", issuer=hostile[:255], key_label="EC",
+        requested_at=clock.now(), not_after=clock.now() + timedelta(days=9),
+    )  # fmt: skip
+    installed = InstalledCertificate.objects.create(
+        station=station, use=hostile[:32] or "CSMSRootCertificate", hash_algorithm="SHA256", issuer_name_hash="a",
+        issuer_key_hash="b", serial_number=hostile[:40] or "c", reported_at=clock.now(),
+    )  # fmt: skip
+    return root, certificate, installed
 
 
 def _security(station: ChargingStation, hostile: str) -> dict[str, Any]:

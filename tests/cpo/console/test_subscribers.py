@@ -40,6 +40,7 @@ TOLD: list[tuple[Any, set[str]]] = [
     (station_events.TokenChanged(1), {"tokens"}),
     (station_events.FramesStored(frozenset({7})), {"frames:7"}),
     (station_events.ReviewItemChanged(1), {"overview", "review"}),
+    (station_events.CertificatesChanged(7), {"certificates", "station:7"}),
     (station_events.SecurityEventRecorded(7, 1), {"security", "station:7"}),
     (station_events.OnboardingChanged("X"), {"overview", "onboarding"}),
     (billing_events.CdrIssued(1, 5), {"overview", "cdrs", "sessions", "session:5"}),

@@ -21,6 +21,8 @@ from stations.models import (
     RemoteRequest,
     Reservation,
     ReviewItem,
+    SecurityProfileChange,
+    StationCertificate,
 )
 from stations.services import security
 from tests import factories
@@ -36,6 +38,7 @@ TABLES = {
     "REMOTE": RemoteRequest.State.values,
     "REMOTE_REASON": RemoteRequest.Reason.values,
     "RESERVATION": Reservation.Status.values,
+    "CERTIFICATE": StationCertificate.State.values,
     "REVIEW": ReviewItem.Kind.values,
     "WISH": [*AvailabilityWish.State.values, "drift"],
     "SECURITY_EVENT": security.IS_CRITICAL,
