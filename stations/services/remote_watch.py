@@ -15,6 +15,7 @@ FIRST_MESSAGES = timedelta(
     seconds=60
 )  # what a station says of its time offline it says soon after it is back
 PATIENCE = timedelta(days=1)  # an outcome is awaited of a station that is away
+LOOK_BACK = timedelta(days=2)  # so far behind may the clock of a station be whose sessions are looked for
 ROWS_AT_ONCE = 500  # of one sweep
 
 # What a connector's status says about a session that did not begin there.
@@ -98,8 +99,11 @@ def _has_started(request: RemoteRequest) -> bool:
     """Look for the session with this token, begun since the request, that no other request has brought about."""
     since = request.command.sent_at or request.command.created_at
     sessions = ChargingSession.objects.filter(
-        station_id=request.station_id, created_at__gte=since, id_token__iexact=request.id_token
-    ).exclude(remote_requests__kind=Kind.START)  # fmt: skip
+        evse__station_id=request.station_id,
+        started_at__gte=since - LOOK_BACK,
+        created_at__gte=since,
+        id_token__iexact=request.id_token,
+    ).exclude(remote_requests__kind=Kind.START)
     if request.evse_id is not None:
         sessions = sessions.filter(evse_id=request.evse_id)
     session = sessions.order_by("id").first()

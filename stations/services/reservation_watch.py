@@ -4,9 +4,10 @@ Open reservations are looked at when something happened at their station, and by
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from cpo.lib import clock
 from stations.models import ChargingSession, Connector, ConnectorStatus, Reservation, StatusChange
@@ -14,6 +15,7 @@ from stations.services import reservations
 
 Status = Reservation.Status
 SETTLE = timedelta(seconds=10)  # a status may come before the start that explains it
+LOOK_BACK = timedelta(days=2)  # so far behind may the clock of a station be whose sessions are looked for
 ROWS_AT_ONCE = 500  # of one sweep
 OUT = frozenset({ConnectorStatus.FAULTED.value, ConnectorStatus.UNAVAILABLE.value})  # these end a reservation
 
@@ -57,10 +59,8 @@ def _session_of(reservation: Reservation) -> ChargingSession | None:
     if reservation.status == Status.REQUESTED:
         return None
     since = reservation.reserved_at or reservation.created_at
-    sessions = ChargingSession.objects.filter(
-        station_id=reservation.station_id, created_at__gte=since, reservation=None
-    ).select_related("token").order_by("id")  # fmt: skip
-    for session in sessions[:ROWS_AT_ONCE]:
+    sessions = _sessions_since(since).filter(evse__station_id=reservation.station_id).order_by("id")
+    for session in sessions.select_related("token")[:ROWS_AT_ONCE]:
         if session.reservation_id == str(reservation.number):
             return session
         at_place = reservation.evse_id is None or reservation.evse_id == session.evse_id
@@ -81,32 +81,36 @@ def _release(reservation: Reservation) -> str:
     if reservation.status != Status.RESERVED or reservation.reserved_at is None:
         return ""
     since = reservation.reserved_at
-    if reservation.evse_id is None:
+    evse_id = reservation.evse_id
+    if evse_id is None:
         station = reservation.station
         is_new = station.status_at is not None and station.status_at >= since
         return station.status.lower() if is_new and station.status in OUT else ""
-    others = ChargingSession.objects.filter(
-        evse_id=reservation.evse_id, created_at__gte=since, reservation=None
-    )
-    if others.exists():
+    if _sessions_since(since).filter(evse_id=evse_id).exists():
         return "another driver charges there"
-    connector = Connector.objects.filter(evse_id=reservation.evse_id).order_by("-last_updated").first()
+    connector = Connector.objects.filter(evse_id=evse_id).order_by("-last_updated").first()
     if connector is None or connector.last_updated < since:
         return ""  # it says what it said before
     if connector.status in OUT:
         return connector.status.lower()
     has_settled = connector.last_updated <= clock.now() - SETTLE
-    if connector.status != ConnectorStatus.AVAILABLE or not has_settled or not _was_held(reservation):
+    if connector.status != ConnectorStatus.AVAILABLE or not has_settled or not _was_held(evse_id, since):
         return ""
     booted_at = reservation.station.last_boot_at
     was_restarted = booted_at is not None and since <= booted_at <= connector.last_updated
     return "lost at a restart" if was_restarted else "released by the station"
 
 
-def _was_held(reservation: Reservation) -> bool:
+def _was_held(evse_id: int, since: datetime) -> bool:
     """Tell whether the connector said that it is reserved, since it is."""
-    return StatusChange.objects.filter(
-        evse_id=reservation.evse_id,
-        received_at__gte=reservation.reserved_at,
-        status=ConnectorStatus.RESERVED,
-    ).exists()
+    changes = StatusChange.objects.filter(
+        evse_id=evse_id, at__gte=since - LOOK_BACK, received_at__gte=since, status=ConnectorStatus.RESERVED
+    )
+    return changes.exists()
+
+
+def _sessions_since(since: datetime) -> QuerySet[ChargingSession]:
+    """Give sessions reported since then that used no reservation, bounded for the index of an EVSE's sessions."""
+    return ChargingSession.objects.filter(
+        started_at__gte=since - LOOK_BACK, created_at__gte=since, reservation=None
+    )

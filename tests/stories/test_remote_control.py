@@ -19,10 +19,12 @@ from stations.models import (
 from stations.services import commands, remote, remote_watch
 from stations.services.errors import NotOpen, StationOffline
 from tests.charger import Charger, accepts, answers, keeps_silent, refuses
+from tests.processes import Process
 from tests.stories.story import eventually, rows
 
 Make = Callable[..., Charger]
-START = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": "2026-11-20T09:00:00Z"}
+AN_HOUR_AGO = (clock.now() - timedelta(hours=1)).isoformat()
+START = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": AN_HOUR_AGO}
 
 
 async def sent(ada: ChargingStation, action: str, payload: dict[str, Any], **options: Any) -> Command:
@@ -79,6 +81,18 @@ async def test_an_accepted_remote_start_succeeds_with_its_session(
         found = await outcome(command)
 
     assert (found.kind, found.state, found.session_id) == ("start", "succeeded", session.pk)
+
+
+async def test_a_worker_knows_the_outcome_at_once_without_a_sweep(
+    charger: Make, ada: ChargingStation, celery_worker_process: Process
+) -> None:
+    async with charger() as station:
+        station.remote_charge = {"energy_wh": 1000, "duration_s": 600}
+        await station.come_up()
+        command = await remote_start(ada)
+        await eventually(
+            lambda: RemoteRequest.objects.filter(command=command, state="succeeded").exists(), within_s=30
+        )
 
 
 async def test_a_start_that_was_faster_than_the_answer_counts(charger: Make, ada: ChargingStation) -> None:
@@ -316,7 +330,7 @@ async def test_an_accepted_remote_stop_succeeds_with_the_sessions_end(
             {
                 "transactionId": int(session.transaction_id),
                 "meterStop": 2000,
-                "timestamp": "2026-11-20T09:30:00Z",
+                "timestamp": clock.now().isoformat(),
             },
         )
         found = await outcome(command)

@@ -14,7 +14,8 @@ from tests.charger import Charger, answers, keeps_silent, refuses
 from tests.stories.story import eventually, rows
 
 Make = Callable[..., Charger]
-START = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": "2026-11-20T09:00:00Z"}
+AN_HOUR_AGO = (clock.now() - timedelta(hours=1)).isoformat()
+START = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": AN_HOUR_AGO}
 
 
 def asked(
