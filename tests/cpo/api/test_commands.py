@@ -1,5 +1,6 @@
 """/stations/{id}/commands/: any request of the station's version, and its answer."""
 
+import json
 import threading
 import time
 
@@ -7,8 +8,10 @@ import pytest
 from django.db import connection
 
 from stations.models import Command
+from stations.ocpp import codec
 from stations.services import commands
 from tests import factories
+from tests.cpo.console.test_command_forms import PAYLOADS
 
 REMOTE_START = {"action": "RemoteStartTransaction", "payload": {"connectorId": 1, "idTag": "BO-1"}}
 
@@ -139,3 +142,15 @@ def answer_the_next_command(station_id: int, result: dict[str, str]) -> None:
         commands.answered(command.uid, station_id=station_id, result=result)
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("action", sorted(PAYLOADS))
+def test_every_action_of_1_6_is_taken_or_refused_for_a_reason_of_ours(api, ada, settings, action):
+    settings.FILES_EXTERNAL_HOSTS, settings.FIRMWARE_ALLOW_UNSIGNED = ["127.0.0.1"], True
+    settings.INTEGRATIONS_ALLOW_PRIVATE_IPS = True
+    payload = json.loads(codec.to_json(PAYLOADS[action][1]).replace("f.example", "127.0.0.1"))
+
+    answer = api("POST", "stations/ADA-1/commands/", {"action": action, "payload": payload})
+
+    assert answer.status_code == (400 if action == "SignedUpdateFirmware" else 202), answer.content
+    assert Command.objects.filter(action=action).exists() == (answer.status_code == 202)
