@@ -28,6 +28,7 @@ LISTED = (
     "ALLOWED_OFFLINE",
 )  # OCPI WhitelistType of partners' tokens that stations may keep
 NOT_CARRIED = ("AD_HOC_USER", "APP_USER")  # nobody holds these to a reader
+MOST_UNTOLD = 1000  # entries for a station that did not tell how many it can keep
 RECENTLY = timedelta(days=90)  # over which it is looked who charged last, where a list must be cut
 KEPT = timedelta(hours=1)  # a content that no list points to
 
@@ -175,9 +176,10 @@ class _Tokens:
         once = {token.key: token for token in sorted(here, key=lambda each: (each.is_own, each.id))}
         fitting = [token for token in once.values() if len(token.entry[0]) <= audience.longest]
         too_long, left_out = len(once) - len(fitting), 0
-        if audience.max_entries is not None and len(fitting) > audience.max_entries:
-            left_out = len(fitting) - audience.max_entries
-            fitting = sorted(fitting, key=self._recency, reverse=True)[: audience.max_entries]
+        room = MOST_UNTOLD if audience.max_entries is None else audience.max_entries
+        if len(fitting) > room:
+            left_out = len(fitting) - room
+            fitting = sorted(fitting, key=self._recency, reverse=True)[:room]
         return [token.entry for token in sorted(fitting, key=lambda each: each.key)], left_out, too_long
 
     def _may(self, token: _Token, audience: Audience) -> bool:

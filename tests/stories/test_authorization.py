@@ -119,6 +119,7 @@ async def test_a_token_with_one_session_may_begin_another_after_its_stop(server:
 
     assert stopped["idTagInfo"]["status"] == "Accepted"
     assert second["idTagInfo"]["status"] == "Accepted"
+    assert not await rows(ReviewItem.objects.exists)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,30 @@ async def test_a_station_decides_by_its_list_while_it_is_offline(charger: Make) 
     assert session.meter_stop_wh - session.meter_start_wh == 1000  # type: ignore[operator]
 
 
+async def test_a_station_that_authorizes_by_its_list_asks_nobody_before_the_start(charger: Make) -> None:
+    async with charger() as station:
+        station.configuration["LocalPreAuthorize"].value = "true"
+        await station.come_up()
+        await becomes("in_step")
+        session = await station.charge("BO-1", 1000, 600)
+
+    assert station.calls("Authorize") == []
+    assert session.id_tag_status == "Accepted"
+
+
+async def test_a_token_that_was_blocked_after_its_list_was_sent_is_refused_by_the_start(
+    charger: Make,
+) -> None:
+    async with charger() as station:
+        station.configuration["LocalPreAuthorize"].value = "true"
+        await station.come_up()
+        await becomes("in_step")
+        await rows(lambda: authorization.save_token("BO-1", status="Blocked"))
+        session = await station.charge("BO-1", 1000)
+
+    assert (session.id_tag_status, session.reason) == ("Blocked", "DeAuthorized")
+
+
 async def test_a_list_waits_for_a_station_that_is_away(ada: ChargingStation) -> None:
     for _ in range(3):
         assert await rows(work) == "stale"

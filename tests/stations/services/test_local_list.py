@@ -163,6 +163,16 @@ def test_a_list_that_is_too_long_keeps_who_charged_last(station: ChargingStation
     assert of(station).wanted.left_out == 2  # type: ignore[union-attr]
 
 
+def test_a_station_that_does_not_tell_how_many_it_keeps_gets_no_endless_list(
+    station: ChargingStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_list_contents, "MOST_UNTOLD", 2)
+    for number in range(4):
+        token(f"BO-{number}")
+
+    assert len(listed(station)) == 2
+
+
 def test_stations_with_equal_lists_share_one_row(station: ChargingStation, settings: Any) -> None:
     settings.OCPP_LOCAL_LIST = True
     token("BO-1")
