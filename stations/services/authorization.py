@@ -244,7 +244,7 @@ def save_token(
 
 @transaction.atomic(savepoint=False)
 def accept_unknown(unknown: UnknownToken, **fields: Any) -> IdToken:
-    """Make a token of our own drivers of one that was shown and that nobody knew; raise `InvalidToken` if it is none."""
+    """Make a token of our own drivers of one that nobody knew; raise `InvalidToken` if it cannot be one."""
     if len(unknown.uid) > UID_LENGTH:
         raise InvalidToken(f"a token has at most {UID_LENGTH} characters")
     token, _ = save_token(unknown.uid, **fields)

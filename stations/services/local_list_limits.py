@@ -1,4 +1,4 @@
-"""What a station can do of local lists, as it tells in its configuration (OCPP 1.6 chapter 9.2, 2.x LocalAuthListCtrlr)."""
+"""What a station can do of local lists, as it tells itself (OCPP 1.6 chapter 9.2, 2.x LocalAuthListCtrlr)."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple

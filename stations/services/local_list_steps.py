@@ -145,8 +145,8 @@ def save(row: LocalList) -> None:
     row.changed_at = clock.now()
     row.save(
         update_fields=[
-            "state", "max_entries", "content", "target", "version", "reported_version", "reported_at", "position", "part",
-            "command_uid", "tries", "next_try_at", "problem", "sent_at", "changed_at",
+            "state", "max_entries", "content", "target", "version", "reported_version", "reported_at", "position",
+            "part", "command_uid", "tries", "next_try_at", "problem", "sent_at", "changed_at",
         ]
     )  # fmt: skip
     events.publish(LocalListChanged(row.station_id))

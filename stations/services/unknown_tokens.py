@@ -1,6 +1,7 @@
 """Tokens that were shown and that nobody knows: kept for the operator, bounded in number (1.6 section 4.1)."""
 
 from datetime import timedelta
+
 from django.db import transaction
 
 from cpo.lib import clock, database, events
