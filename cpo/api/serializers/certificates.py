@@ -92,7 +92,7 @@ class RenewSerializer(_Queue):
     use = serializers.ChoiceField(choices=SigningUse.choices, default=SigningUse.CHARGING_STATION.value)
 
 
-class ReadSerializer(_Queue):
+class InstalledReadSerializer(_Queue):
     """What to ask a station about."""
 
     uses = serializers.ListField(
@@ -106,13 +106,13 @@ class ReadSerializer(_Queue):
     )
 
 
-class InstallSerializer(_Queue):
+class RootInstallSerializer(_Queue):
     """A root to install."""
 
     root = serializers.IntegerField(min_value=1, max_value=2**62, help_text="Id under /root-certificates/.")
 
 
-class DeleteSerializer(_Queue):
+class InstalledDeleteSerializer(_Queue):
     """How to delete."""
 
     confirmed = serializers.BooleanField(

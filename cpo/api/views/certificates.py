@@ -15,10 +15,10 @@ from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import refusals
 from cpo.api.serializers.certificates import (
     AuthorityCertificateSerializer,
-    DeleteSerializer,
+    InstalledDeleteSerializer,
     InstalledCertificateSerializer,
-    InstallSerializer,
-    ReadSerializer,
+    RootInstallSerializer,
+    InstalledReadSerializer,
     RenewSerializer,
     RevokeSerializer,
     RootCertificateSerializer,
@@ -184,14 +184,14 @@ class StationInstalledCertificates(ListEndpoint):
 
     @extend_schema(
         summary="Install a root in a station",
-        request=InstallSerializer,
+        request=RootInstallSerializer,
         responses={202: CommandSerializer, **refusals(400, 404, 409)},
     )
     def post(self, request: Request, identity: str) -> Response:
         """Queue the installation and answer 202; what the station took appears under this address."""
         self.note(identity)
         station = _station(self, identity)
-        body = InstallSerializer(data=request.data)
+        body = RootInstallSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         root = RootCertificate.objects.filter(pk=body.validated_data["root"]).first()
         if root is None:
@@ -209,14 +209,14 @@ class StationInstalledCertificatesRead(Endpoint):
 
     @extend_schema(
         summary="Ask a station which certificates are installed",
-        request=ReadSerializer,
+        request=InstalledReadSerializer,
         responses={202: CommandSerializer(many=True), **refusals(400, 404, 409)},
     )
     def post(self, request: Request, identity: str) -> Response:
         """Queue one question per use and answer 202."""
         self.note(identity)
         station = _station(self, identity)
-        body = ReadSerializer(data=request.data or {})
+        body = InstalledReadSerializer(data=request.data or {})
         body.is_valid(raise_exception=True)
         asked = installed_certificates.read(
             station, uses=body.validated_data.get("uses"), **_options(self, body)
@@ -233,7 +233,7 @@ class StationInstalledCertificate(Endpoint):
 
     @extend_schema(
         summary="Delete a root from a station",
-        request=DeleteSerializer,
+        request=InstalledDeleteSerializer,
         responses={202: CommandSerializer, **refusals(400, 404, 409)},
     )
     def delete(self, request: Request, identity: str, certificate_id: str) -> Response:
@@ -241,7 +241,7 @@ class StationInstalledCertificate(Endpoint):
         self.note(identity)
         rows = InstalledCertificate.objects.filter(station=_station(self, identity)).select_related("station")
         row = get_object_or_404(rows, pk=certificate_id)
-        body = DeleteSerializer(data=request.data or {})
+        body = InstalledDeleteSerializer(data=request.data or {})
         body.is_valid(raise_exception=True)
         command = installed_certificates.delete(
             row, confirmed=body.validated_data["confirmed"], **_options(self, body)

@@ -10,7 +10,7 @@ import pytest
 from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
-from stations.models import Command, FirmwareUpdate, OnboardingStation
+from stations.models import Command, FirmwareUpdate, OnboardingStation, StationCertificate
 from stations.services import (
     configuration_templates,
     diagnostics,
@@ -18,13 +18,15 @@ from stations.services import (
     profile_templates,
     reservations,
     review,
+    root_certificates,
     security,
 )
-from tests import factories
+from tests import factories, pki
 from tests.cpo.api.routes import ROUTES
 
 pytestmark = pytest.mark.django_db
 
+PUBLIC = {"root"}  # of no operator, and no secret
 NETWORK_WIDE = {"partner", "onboarding", "audit", "firmware"}  # 403: these belong to no operator
 REFUSED_CHANGES = {
     "operator": {"token"},
@@ -77,6 +79,10 @@ def theirs():
         "assignment": tariff.assignments.get().pk,
         "cdr": cdrs.issue(session).uid,
         "item": review.raise_item("odd_readings", key="two", summary="odd", station=charger).pk,
+        "certificate": StationCertificate.objects.create(
+            station=charger, state="rejected", csr="TWO", common_name="TWO-1", requested_at=now
+        ).pk,
+        "root": root_certificates.add(pki.authority("Some root").pem, use="V2GRootCertificate").pk,
         "partner": registration.issue_token_a("Bo's roaming")[0].pk,
         "onboarding": "NEW-1",
     }
@@ -99,11 +105,15 @@ def test_an_object_of_another_operator_is_not_found(limited, theirs, method, pat
     kind = name.split("-")[0] if name != "review-item-resolve" else "item"
     words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"], "key": "X"}
     words["template_id"] = theirs["configuration"]
+    words |= {"certificate_id": theirs["certificate"], "root_id": theirs["root"]}
     url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
     body = {"action": "Reset", "payload": {"type": "Soft"}} if name == "station-commands" else {}
 
     answer = limited[limit](method, url, body)
 
+    if kind in PUBLIC:
+        assert answer.status_code == (200 if method == "GET" else 403)
+        return
     refused = kind in NETWORK_WIDE or (method != "GET" and kind in REFUSED_CHANGES[limit])
     assert answer.status_code == (403 if refused else 404), answer.content
 
