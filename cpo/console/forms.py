@@ -74,3 +74,8 @@ class ReviewForm(forms.Form):
 
 class CloseForm(forms.Form):
     reason = forms.CharField(label=_("Why"), max_length=40)
+
+
+class CorrectForm(forms.Form):
+    energy_kwh = forms.DecimalField(label=_("Energy"), min_value=0, max_digits=12, decimal_places=4)
+    reason = forms.CharField(label=_("How is it known"), max_length=200)

@@ -1,5 +1,6 @@
 """Review items: facts that were stored and answered, but make no sense by themselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -12,8 +13,11 @@ from cpo.console.forms import ReviewForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, render
-from stations.models import ReviewItem
+from stations.models import ReviewItem, UnmatchedStop
 from stations.services import review as review_service
+from stations.services import unmatched
+
+CANDIDATES = 20  # sessions to choose from
 
 
 @page()
@@ -34,10 +38,20 @@ def _rows(request: ConsoleRequest) -> dict[str, Any]:
     found = found.filter(resolved_at=None) if is_open else found.exclude(resolved_at=None)
     if request.GET.get("kind"):
         found = found.filter(kind=request.GET["kind"])
-    return {
-        "items": page_of(found, by=("raised_at", "id"), after=request.GET.get("after", "")),
-        "is_open": is_open,
-    }
+    items = page_of(found, by=("raised_at", "id"), after=request.GET.get("after", ""))
+    if is_open and access.may(request.principal, "session.correct"):
+        _add_candidates(items.rows)
+    return {"items": items, "is_open": is_open}
+
+
+def _add_candidates(items: Sequence[ReviewItem]) -> None:
+    """Add to items about unmatched stops the sessions that they may have ended."""
+    about = [item.pk for item in items if item.kind == ReviewItem.Kind.UNMATCHED_STOP]
+    stops = {stop.item_id: stop for stop in UnmatchedStop.objects.waiting().filter(item__in=about)}
+    for item in items:
+        stop = stops.get(item.pk)
+        if stop is not None:
+            item.candidates = list(unmatched.candidates(stop)[:CANDIDATES])  # type: ignore[attr-defined]
 
 
 @act("review.resolve")

@@ -12,6 +12,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
+from billing.models import BillingJob
 from cpo import access
 from cpo.console import words
 from cpo.console.bills import BILLS, bills, newest
@@ -19,10 +20,11 @@ from cpo.console.forms import CloseForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, render
+from cpo.console.templatetags.console import kwh
 from cpo.lib import clock
 from roaming.models import Push
 from stations import ports
-from stations.models import ChargingSession, Command, StatusChange
+from stations.models import ChargingSession, Command, SignedReading, StatusChange
 from stations.services import metering
 from stations.services import sessions as session_service
 from stations.services.errors import NotOpen
@@ -114,6 +116,8 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
         station=found.station,
         cdr=cdr,
         zone=zone,
+        held=BillingJob.objects.exclude(state=BillingJob.State.DONE).filter(session=found).first(),
+        has_signed=SignedReading.objects.filter(session=found).exists(),
     )
 
 
@@ -180,6 +184,7 @@ def _timeline(found: ChargingSession) -> list[Moment]:
     """Put together what happened, from the rows of its parts, in the order of time."""
     since, until = found.started_at - AROUND, (found.ended_at or clock.now()) + AROUND
     moments = [*_own_moments(found), *_statuses(found, since, until), *_commands(found, since, until)]
+    moments += _corrections(found)
     for cdr in bills(found):
         moments.append(Moment(cdr.created_at, "receipt", "ok", _("CDR issued"), cdr.uid))
         moments += _pushes(cdr.pk)
@@ -200,6 +205,21 @@ def _own_moments(found: ChargingSession) -> list[Moment]:
         return [started]
     reason = found.stop_reason or _("no reason given")
     return [started, Moment(found.ended_at, "player-stop", "idle", _("Session ended"), reason)]
+
+
+def _corrections(found: ChargingSession) -> list[Moment]:
+    """Give what was changed about its figures after its end."""
+    return [
+        Moment(
+            row.at,
+            "pencil",
+            "warn",
+            _("Corrected from %(before)s to %(after)s")
+            % {"before": kwh(row.energy_before_wh), "after": kwh(row.energy_after_wh)},
+            _("by %(who)s: %(why)s") % {"who": row.by, "why": row.reason},
+        )
+        for row in found.corrections.all()
+    ]
 
 
 def _statuses(found: ChargingSession, since: datetime, until: datetime) -> list[Moment]:
