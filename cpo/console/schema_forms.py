@@ -113,6 +113,7 @@ class SchemaForm(forms.Form):
 
     schema: Schema = {}
     choices: Choices = {}
+    empty: Any = _("not sent")  # what a choice that is left open says
     label: Callable[[str], Any] = staticmethod(lambda name: words(name))
 
     def __init__(self, data: Any = None, *args: Any, **options: Any) -> None:
@@ -173,7 +174,7 @@ class SchemaForm(forms.Form):
     def _field(self, name: str, spec: Schema, items: Schema, *, is_required: bool) -> forms.Field:
         shared: dict[str, Any] = {"label": self.label(name), "required": is_required}
         kind = spec.get("type")
-        empty = [] if is_required else [("", _("not sent"))]
+        empty = [] if is_required else [("", self.empty)]
         if name in self.choices:
             coerce = int if kind == "integer" else str
             return forms.TypedChoiceField(

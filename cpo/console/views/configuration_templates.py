@@ -46,14 +46,14 @@ class TemplateForm(SchemaForm):
     """A template with its rows of values."""
 
     schema = {  # noqa: RUF012
-        "required": ["name", "values"],
+        "required": ["name", "is_enforced", "values"],
         "properties": {
             "name": text(100),
             "location": {"type": "integer"},
             "operator": {"type": "integer"},
             "vendor": text(255),
             "model": text(255),
-            "is_enforced": {"type": "boolean"},
+            "is_enforced": {"type": "string", "enum": ["no", "yes"]},
             "values": {
                 "type": "array",
                 "items": {
@@ -65,6 +65,7 @@ class TemplateForm(SchemaForm):
             },
         },
     }  # fmt: skip
+    empty = gettext_lazy("any")
     label = staticmethod(lambda name: LABELS[name])
 
 
@@ -176,7 +177,7 @@ def _as_data(template: ConfigurationTemplate) -> dict[str, Any]:
     """Write a template as the fields of its form."""
     data: dict[str, Any] = {
         "name": template.name, "location": template.location_id or "", "operator": template.operator_id or "",
-        "vendor": template.vendor, "model": template.model, "is_enforced": str(template.is_enforced).lower(),
+        "vendor": template.vendor, "model": template.model, "is_enforced": "yes" if template.is_enforced else "no",
     }  # fmt: skip
     for number, value in enumerate(template.values.all()):
         for name in ("name", "value", "component", "instance"):
@@ -205,7 +206,7 @@ def _save(request: ConsoleRequest, template: ConfigurationTemplate | None) -> Ht
                 operator=access.operators(request.principal).filter(pk=operator_id or 0).first(),
                 vendor=facts.get("vendor", ""),
                 model=facts.get("model", ""),
-                is_enforced=facts.get("is_enforced", False),
+                is_enforced=facts["is_enforced"] == "yes",
                 values=[Value(**{"value": "", **row}) for row in facts["values"]],
             )
     except (InvalidPayload, SecretKey) as error:

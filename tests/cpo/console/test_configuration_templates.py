@@ -15,6 +15,7 @@ Person = Callable[..., Client]
 FIELDS = {
     "name": "minute readings",
     "model": "V2",
+    "is_enforced": "no",
     "values.0.name": "MeterValueSampleInterval",
     "values.0.value": "60",
 }
