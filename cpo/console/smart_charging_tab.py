@@ -152,6 +152,7 @@ def _composite(
             }
             for each in both.differences
         ],
+        "is_more": any(each.is_more for each in both.differences),
         "periods": [(period.start, _said(period.limit, unit)) for period in both.ours.periods]
         if both.ours
         else [],

@@ -21,6 +21,15 @@
     return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
   }
 
+  // A step is two points: one where it begins, one just before the next one begins.
+  function columns(data) {
+    const rows = [data.at, ...data.series.map((one) => one.values)];
+    return rows.map((row, number) => row.flatMap((value, index) => {
+      if (index === row.length - 1) return [value];
+      return [value, number ? value : Math.max(value, row[index + 1] - 0.001)];
+    }));
+  }
+
   // Where both say otherwise, the ground is coloured: red where the station allows more.
   function marks(data) {
     return (plot) => {
@@ -30,7 +39,7 @@
         const left = plot.valToPos(Math.max(mark.begin, plot.scales.x.min), "x", true);
         const right = plot.valToPos(Math.min(mark.end, plot.scales.x.max), "x", true);
         if (right <= left) continue;
-        ctx.fillStyle = colour(mark.more ? "--bad-ground" : "--warn-ground");
+        ctx.fillStyle = colour(mark.more ? "--bad-ground" : "--idle-ground");
         ctx.fillRect(left, plot.bbox.top, right - left, plot.bbox.height);
       }
       ctx.restore();
@@ -44,15 +53,20 @@
     const kilo = data.unit === "W" ? 1000 : 1;
     const unit = data.unit === "W" ? "kW" : "A";
     const moment = (value) => (data.relative ? hours(value - data.at[0]) : full.format(value * 1000));
-    const figure = (self, value) => (value === null || value === undefined ? words.none : `${Number((value / kilo).toFixed(2))} ${unit}`);
+    // Without a cursor the legend tells what holds first.
+    const shown = (self, value, series, index) => (index === null || index === undefined ? self.data[series][0] : value);
+    const figure = (...cursor) => {
+      const value = shown(...cursor);
+      return value === null || value === undefined ? words.none : `${Number((value / kilo).toFixed(2))} ${unit}`;
+    };
     const line = { stroke: colour("--quiet"), font: "11px Inter Variable, sans-serif", ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
     return {
       width, height: HEIGHT,
       series: [
-        { label: words.time, value: (self, value) => (value ? moment(value) : "–") },
+        { label: words.time, value: (...cursor) => moment(shown(...cursor)) },
         ...data.series.map((one) => {
           const look = LOOKS[one.kind];
-          return { label: one.label, stroke: colour(look.stroke), width: look.width, dash: look.dash, fill: look.fill && colour(look.fill), paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, spanGaps: false, value: figure };
+          return { label: one.label, stroke: colour(look.stroke), width: look.width, dash: look.dash, fill: look.fill && colour(look.fill), paths: uPlot.paths.linear(), points: { show: false }, spanGaps: false, value: figure };
         }),
       ],
       axes: [
@@ -106,8 +120,7 @@
     if (!element.data) return;
     element.plot?.destroy();
     const words = element.querySelector("[data-steps-words]").dataset;
-    const columns = [element.data.at, ...element.data.series.map((one) => one.values)];
-    element.plot = new uPlot(options(element.data, words, element.clientWidth), columns, element);
+    element.plot = new uPlot(options(element.data, words, element.clientWidth), columns(element.data), element);
   }
 
   function begin() {
