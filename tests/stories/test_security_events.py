@@ -1,4 +1,4 @@
-"""Security events over a real socket: stored, answered, alerted (1.6 security white paper A04, A02.FR.12)."""
+"""Security events over a real socket: stored, answered, alerted (1.6 security white paper A04)."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stations.models import ChargingStation, ReviewItem, SecurityEvent
-from tests.charger import CallFailed, Charger
+from stations.models import ChargingStation, Command, ReviewItem, SecurityEvent
+from stations.services import commands
+from tests.charger import Charger, accepts, timestamp
 from tests.processes import Server
 from tests.stories.raw import RawSocket, opened, verdicts
 from tests.stories.story import eventually, rows
@@ -123,21 +124,18 @@ async def test_a_broken_event_is_refused_with_its_code(
     assert await stored() == []
 
 
-async def test_a_certificate_request_is_rejected_and_told_to_an_operator(charger: Make) -> None:
+async def test_a_restart_that_we_ordered_waits_for_nobody(charger: Make, ada: ChargingStation) -> None:
+    def order() -> None:
+        station = ChargingStation.objects.get(pk=ada.pk)
+        commands.queue(station, action="Reset", payload={"type": "Soft"})
+
     async with charger() as station:
+        station.reactions["Reset"] = accepts()
         await station.come_up()
-        answer = await station.call("SignCertificate", {"csr": "-----BEGIN CERTIFICATE REQUEST-----"})
-        item = await eventually(ReviewItem.objects.first)
+        await rows(order)
+        await eventually(lambda: Command.objects.filter(status="answered").exists())
+        event = {"type": "ResetOrReboot", "timestamp": timestamp(datetime.now(UTC))}
+        assert await station.call("SecurityEventNotification", event) == {}
 
-    assert answer == {"status": "Rejected"}
-    assert (item.kind, item.summary) == ("certificate_wanted", "ADA-1 asks for a certificate")
-
-
-async def test_a_certificate_request_without_a_csr_is_refused(charger: Make) -> None:
-    async with charger() as station:
-        await station.come_up()
-        with pytest.raises(CallFailed) as refused:
-            await station.call("SignCertificate", {})
-
-    assert refused.value.code == "OccurenceConstraintViolation"
+    assert [event.type for event in await stored()] == ["ResetOrReboot"]
     assert await items() == []
