@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -83,7 +83,9 @@ def _filtered(
 
 def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
     rows = access.sessions(request.principal)
-    rows = rows.select_related("station__location__operator", "evse", "token").prefetch_related(BILLS)
+    rows = rows.select_related("station__location__operator", "evse", "token", "billing_job")
+    rows = rows.annotate(has_signed=Exists(SignedReading.objects.filter(session=OuterRef("pk"))))
+    rows = rows.prefetch_related(BILLS)
     found: ChargingSession = get_object_or_404(rows, uid=uid)
     return found
 
@@ -116,9 +118,14 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
         station=found.station,
         cdr=cdr,
         zone=zone,
-        held=BillingJob.objects.exclude(state=BillingJob.State.DONE).filter(session=found).first(),
-        has_signed=SignedReading.objects.filter(session=found).exists(),
+        held=_open_job(found),
     )
+
+
+def _open_job(found: ChargingSession) -> BillingJob | None:
+    """Return why an ended session could not be billed yet."""
+    job: BillingJob | None = getattr(found, "billing_job", None)
+    return job if job is not None and job.state != BillingJob.State.DONE else None
 
 
 def _seconds(found: ChargingSession) -> int:
@@ -208,7 +215,9 @@ def _own_moments(found: ChargingSession) -> list[Moment]:
 
 
 def _corrections(found: ChargingSession) -> list[Moment]:
-    """Give what was changed about its figures after its end."""
+    """Give what was changed about its figures after its end; its flags say whether anything was."""
+    if not any(word.startswith(("corrected", "closing_values")) for word in found.flags):
+        return []
     return [
         Moment(
             row.at,
