@@ -13,7 +13,9 @@ from tests.processes import Process, Server, worker
 
 _services = services.start()
 _static = tempfile.TemporaryDirectory()
+_files = tempfile.TemporaryDirectory()
 os.environ.setdefault("STATIC_ROOT", _static.name)
+os.environ["FILES_ROOT"] = _files.name  # child processes share it
 # Here, not in pyproject.toml: the settings need the services' addresses. Once loaded, pytest-django sets Django up.
 os.environ["DJANGO_SETTINGS_MODULE"] = "cpo.settings"
 assert settings.INSTALLED_APPS
@@ -30,6 +32,7 @@ BROWSER_FLAGS = [
 def pytest_unconfigure() -> None:
     """Leave the services; the last test run of the folder stops them."""
     _static.cleanup()
+    _files.cleanup()
     if _services is not None:
         _services.stop()
 

@@ -15,6 +15,7 @@ from cpo.console import (
     certificates_tab,
     command_forms,
     configuration_tab,
+    files_tab,
     frames,
     local_list_tab,
     quirks_tab,
@@ -256,6 +257,12 @@ def _configuration(
     return Tab(configuration_tab.parts(found), configuration_tab.form(request, found))
 
 
+def _files(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(files_tab.parts(request, found), files_tab.form(request, found))
+
+
 def _history(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
@@ -324,6 +331,7 @@ TABS = {
     "local-list": _local_list,
     "reservations": _reservations,
     "certificates": _certificates,
+    "files": _files,
     "history": _history,
 }
 

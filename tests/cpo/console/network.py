@@ -13,6 +13,8 @@ from stations.models import (
     Command,
     ConnectionEvent,
     Connector,
+    FirmwareCampaign,
+    FirmwareUpdate,
     Frame,
     HandshakeRejection,
     InstalledCertificate,
@@ -28,6 +30,10 @@ from stations.services import (
     availability,
     configuration,
     configuration_templates,
+    diagnostics,
+    files,
+    firmware,
+    firmware_library,
     local_list,
     local_list_contents,
     profile_templates,
@@ -39,7 +45,7 @@ from stations.services import (
     smart_charging,
     token_groups,
 )
-from tests import factories, pki
+from tests import factories, pki, signing
 
 ZEROES = "0" * 8
 
@@ -132,8 +138,37 @@ def build(**texts: Any) -> SimpleNamespace:
         cdr=cdr,
         item=item,
         **_security(station, hostile),
+        **_files(station, hostile),
         **_edges(station, cdr, hostile),
     )
+
+
+def _files(station: ChargingStation, hostile: str) -> dict[str, Any]:
+    """Make a log that came, an image that was refused, an update that goes on, a campaign and a signer."""
+    log = diagnostics.request(station, requested_by=hostile or "ada")
+    file = files.store([hostile.encode() or b"log"], kind="log", name=hostile or "a.log", uploaded_by="ADA-1")
+    diagnostics.file_arrived(log.link, file)
+    diagnostics.status(station, status=hostile or "Zipping", request_id=9, now=clock.now())
+    image = firmware_library.describe(
+        vendor=hostile or "Volt", version=hostile or "2", notes=hostile, added_by="ada"
+    )
+    firmware_library.attach(image, file)
+    now = clock.now()
+    update = FirmwareUpdate.objects.create(
+        station=station, image=image, version=image.version, request_id=1, retrieve_at=now,
+        planned_at=now, changed_at=now,
+    )  # fmt: skip
+    firmware.status(station, status="Downloading", request_id=1, now=now)
+    firmware.status(station, status=hostile or "Polishing", request_id=1, now=now)
+    campaign = FirmwareCampaign.objects.create(
+        name=hostile[:100] or "spring", image=image, reason=hostile, created_at=now, changed_at=now
+    )
+    campaign.stations.create(station=station, position=0, update=update, skipped=hostile)
+    maker = signing.maker(hostile[:50] or "Volt")
+    signer = firmware_library.trust(
+        hostile or "Volt", name=hostile or "root", certificate=maker.root, added_by="ada"
+    )
+    return {"log": log, "image": image, "update": update, "campaign": campaign, "signer": signer}
 
 
 def _certificates(station: ChargingStation, hostile: str) -> tuple[Any, Any, Any]:
