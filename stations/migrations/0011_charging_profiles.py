@@ -2,8 +2,9 @@
 
 import django.core.serializers.json
 import django.db.models.deletion
-import stations.models.locations
 from django.db import migrations, models
+
+import stations.models.locations
 
 
 class Migration(migrations.Migration):

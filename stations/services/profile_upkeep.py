@@ -14,7 +14,7 @@ from django.db.models import Exists, ExpressionWrapper, F, IntegerField, OuterRe
 from cpo.lib import clock
 from stations.charging_profiles import Purpose
 from stations.models import ChargingSession, ChargingStation, Command, InstalledProfile
-from stations.services import commands, composite_schedules, profile_shapes, smart_charging
+from stations.services import commands, composite_schedules, profile_rows, profile_shapes, smart_charging
 from stations.services.errors import StationsError
 
 log = structlog.get_logger(__name__)
@@ -31,9 +31,7 @@ def after_boot(station: ChargingStation) -> int:
     rows = InstalledProfile.objects.select_for_update(of=["self"]).select_related(
         "station__location", "session"
     )
-    wished = rows.filter(
-        station=station, is_wanted=True, state__in=[*smart_charging.ON_STATION, State.WANTED]
-    )
+    wished = rows.filter(station=station, is_wanted=True, state__in=[*profile_rows.ON_STATION, State.WANTED])
     count = 0
     for row in wished.exclude(purpose=Purpose.TX).order_by("stack_level", "id"):
         if not _is_under_way(row):
@@ -73,11 +71,11 @@ def retry() -> int:
     """Send again what waits for its station or was never answered, and clear what was not cleared."""
     now = clock.now()
     due = _live().filter(Q(next_try_at=None) | Q(next_try_at__lte=now), station__is_online=True)
-    due = due.filter(tries__lt=smart_charging.TRIES)
+    due = due.filter(tries__lt=profile_rows.TRIES)
     lost = due.filter(is_wanted=True, state__in=[State.WANTED, State.UNKNOWN])
-    stale = due.filter(is_wanted=False, on_station__isnull=False, state__in=smart_charging.ON_STATION)
+    stale = due.filter(is_wanted=False, on_station__isnull=False, state__in=profile_rows.ON_STATION)
     count = _each(lost, _retry)
-    return count + _each(stale.exclude(source=smart_charging.BY_HAND), _clear)
+    return count + _each(stale.exclude(source=profile_rows.BY_HAND), _clear)
 
 
 def _after_absence() -> int:
@@ -140,7 +138,7 @@ def _each(rows: QuerySet[InstalledProfile], act: Any) -> int:
 
 def _end(row: InstalledProfile) -> bool:
     """A TxProfile goes by itself, a default that stood for one does not."""
-    smart_charging.take_back(row, by=BY_US)
+    profile_rows.take_back(row, by=BY_US)
     outlives = row.purpose != Purpose.TX and row.on_station is not None
     is_expired = row.valid_to is not None and row.valid_to <= clock.now()
     if outlives and not is_expired and row.is_wanted:
@@ -150,7 +148,7 @@ def _end(row: InstalledProfile) -> bool:
         return False  # it is being cleared
     row.on_station = None
     row.save(update_fields=["on_station"])
-    smart_charging.move(row, State.ENDED)
+    profile_rows.move(row, State.ENDED)
     return True
 
 
@@ -159,18 +157,18 @@ def _come_back(row: InstalledProfile) -> bool:
     wished = row.profile
     in_place = InstalledProfile.objects.filter(
         station=row.station, purpose=row.purpose, stack_level=wished["stackLevel"], evse_number=row.evse_number,
-        state__in=[*smart_charging.ON_STATION, State.WANTED],
+        state__in=[*profile_rows.ON_STATION, State.WANTED],
     ).exclude(pk=row.pk)  # fmt: skip
     if in_place.exists():
         return False
     row.answers, row.next_try_at = [], None
     row.save(update_fields=["answers", "next_try_at"])
-    smart_charging.move(row, State.WANTED)
+    profile_rows.move(row, State.WANTED)
     return True
 
 
 def _give(row: InstalledProfile) -> bool:
-    given = [smart_charging.give(row, session) for session in smart_charging.running_for(row)]
+    given = [smart_charging.give(row, session) for session in profile_rows.running_for(row)]
     return any(part is not None for part in given)
 
 
@@ -214,4 +212,4 @@ def _verify(row: InstalledProfile) -> bool:
 def _is_under_way(row: InstalledProfile) -> bool:
     """Tell whether a command about it waits or is out."""
     open_ = [Command.Status.QUEUED, Command.Status.SENT]
-    return Command.objects.filter(subject=smart_charging.subject(row), status__in=open_).exists()
+    return Command.objects.filter(subject=profile_rows.subject(row), status__in=open_).exists()

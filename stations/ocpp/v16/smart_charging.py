@@ -19,7 +19,7 @@ from stations.charging_profiles import (
 from stations.charging_profiles.v16 import PURPOSES, read_purpose
 from stations.models import Command
 from stations.ocpp.route import Payload
-from stations.services import composite_schedules, smart_charging
+from stations.services import composite_schedules, profile_answers
 
 # --- requests: the domain's words in, the payload out
 
@@ -66,7 +66,7 @@ def set_charging_profile(command: Command, answer: Payload | None) -> None:
     except InvalidProfile:
         profile = None  # the station was asked for nonsense, by hand: there is nothing to keep
 
-    smart_charging.answered(command, profile=profile, outcome=_outcome(command, answer))
+    profile_answers.answered(command, profile=profile, outcome=_outcome(command, answer))
 
 
 def clear_charging_profile(command: Command, answer: Payload | None) -> None:
@@ -79,7 +79,7 @@ def clear_charging_profile(command: Command, answer: Payload | None) -> None:
         stack_level=payload.get("stackLevel"),
     )
 
-    smart_charging.clear_answered(command, criteria=criteria, outcome=_outcome(command, answer))
+    profile_answers.clear_answered(command, criteria=criteria, outcome=_outcome(command, answer))
 
 
 def get_composite_schedule(command: Command, answer: Payload | None) -> None:

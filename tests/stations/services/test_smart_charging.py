@@ -26,6 +26,7 @@ from stations.services import (
     capabilities,
     commands,
     composite_schedules,
+    profile_rows,
     profile_shapes,
     profile_upkeep,
     quirks,
@@ -460,7 +461,7 @@ def test_a_late_acceptance_counts(ada: ChargingStation) -> None:
 
 def test_silence_for_ever_is_work_for_an_operator(ada: ChargingStation) -> None:
     row = smart_charging.default_limit(ada, amps=SIXTEEN)
-    for _ in range(smart_charging.TRIES):
+    for _ in range(profile_rows.TRIES):
         commands.timed_out(claimed(ada).uid, station_id=ada.pk, reason="silence")
         InstalledProfile.objects.update(next_try_at=clock.now())
         profile_upkeep.retry()
