@@ -5,12 +5,13 @@ from django.db.models import Prefetch
 from billing.models import Cdr
 from stations.models import ChargingSession
 
-BILLS = Prefetch("cdrs", Cdr.objects.select_related("credit").order_by("-pk"), to_attr="bills")
+NAME = "bills"
+BILLS = Prefetch("cdrs", Cdr.objects.select_related("credit").order_by("-pk"), to_attr=NAME)
 
 
 def bills(session: ChargingSession) -> list[Cdr]:
     """Return the CDRs of a session that was read with them, each with its credit CDR."""
-    found: list[Cdr] = getattr(session, BILLS.to_attr)
+    found: list[Cdr] = getattr(session, NAME)
     return found
 
 

@@ -76,7 +76,7 @@ def _session(
     known = link.sessions.get(key)
     if known is not None and known.ended_at is None:
         return known, ""
-    moments = [reading.sampled_at for reading in (*parsed.readings, *parsed.signed)]
+    moments = [r.sampled_at for r in parsed.readings] + [r.sampled_at for r in parsed.signed]
     first, last = min(moments), max(moments)
     if known is not None:
         return _newer(link, known, evse_id, last)
