@@ -74,7 +74,7 @@ def empty_redis() -> None:
 
 
 # Tables of millions of rows, made by SQL. The kinds of readings stay: live processes remember their numbers.
-BULK = "truncate stations_frame, stations_metersample, stations_transactionevent"
+BULK = "truncate stations_frame, stations_metersample, stations_transactionevent, stations_deviceevent"
 
 
 def flush_all(flush: Callable[..., None]) -> Callable[..., None]:

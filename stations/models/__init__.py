@@ -29,6 +29,13 @@ from stations.models.locations import (
     StatusChange,
 )
 from stations.models.logs import LogStatus, LogUpload
+from stations.models.monitoring import (
+    DeviceEvent,
+    EventStream,
+    MonitoringState,
+    StationIncident,
+    VariableMonitor,
+)
 from stations.models.profiles import CompositeReport, InstalledProfile, LearnedCapability, ProfileTemplate
 from stations.models.quirks import StationQuirk
 from stations.models.remote import AvailabilityWish, RemoteRequest
@@ -40,7 +47,7 @@ from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
-from stations.models.variables import SecurityEvent, Variable
+from stations.models.variables import DeviceReport, NetworkProfile, SecurityEvent, Variable
 
 __all__ = [
     "AuthorityCertificate",
@@ -54,6 +61,9 @@ __all__ = [
     "ConnectionEvent",
     "Connector",
     "ConnectorStatus",
+    "DeviceEvent",
+    "DeviceReport",
+    "EventStream",
     "Evse",
     "FileLink",
     "FirmwareCampaign",
@@ -74,6 +84,8 @@ __all__ = [
     "LogStatus",
     "LogUpload",
     "MeterSample",
+    "MonitoringState",
+    "NetworkProfile",
     "OnboardingStation",
     "Operator",
     "PasswordChange",
@@ -92,6 +104,7 @@ __all__ = [
     "SigningUse",
     "StationAlias",
     "StationCertificate",
+    "StationIncident",
     "StationQuirk",
     "StatusChange",
     "StoredFile",
@@ -102,4 +115,5 @@ __all__ = [
     "UnmatchedStop",
     "TemplateValue",
     "Variable",
+    "VariableMonitor",
 ]

@@ -20,7 +20,9 @@ class ConfigurationTemplate(models.Model):
     is_enforced = models.BooleanField(default=False)  # drift is corrected by itself, guarded keys excepted
     updated_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True, blank=True)
-    applied_through = models.BigIntegerField(default=0)  # id of the last station that follows the newest version
+    applied_through = models.BigIntegerField(
+        default=0
+    )  # id of the last station that follows the newest version
 
     class Meta:
         ordering = ["name"]
@@ -45,6 +47,9 @@ class TemplateValue(models.Model):
 
     template = models.ForeignKey(ConfigurationTemplate, on_delete=models.CASCADE, related_name="values")
     component = models.CharField(max_length=50, blank=True)
+    component_instance = models.CharField(max_length=50, blank=True, default="")
+    evse_number = models.IntegerField(default=0)
+    connector_number = models.IntegerField(default=0)
     instance = models.CharField(max_length=50, blank=True)
     name = models.CharField(max_length=50)
     value = models.TextField(blank=True)
@@ -52,10 +57,14 @@ class TemplateValue(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["template", "component", "instance", "name"], name="template_value_once"
+                fields=[
+                    "template", "component", "component_instance", "evse_number", "connector_number",
+                    "instance", "name",
+                ],
+                name="template_value_once",
             )
-        ]
-        ordering = ["component", "instance", "name"]
+        ]  # fmt: skip
+        ordering = ["component", "evse_number", "connector_number", "component_instance", "instance", "name"]
 
     def __str__(self) -> str:
         return self.name

@@ -26,6 +26,7 @@ class ReviewItem(models.Model):
         FLOOD = "flood", "Station sends too much"
         LOCAL_LIST = "local_list", "Local list not in step"
         SECURITY_PROFILE = "security_profile", "Change of security profile or password failed"
+        STATION_ALERT = "station_alert", "Station reports a fault"
         SILENT_STATION = "silent_station", "Station without a sign of life"
         COMMAND_OUTCOME = "command_outcome", "Outcome of a command not acted upon"
 

@@ -278,9 +278,9 @@ def upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
     for row in rows:
         row.pk = None
     Variable.objects.bulk_create(
-        sorted(rows, key=lambda row: row.name),
+        sorted(rows, key=lambda row: [str(getattr(row, field)) for field in Variable.KEY]),
         update_conflicts=True,
-        unique_fields=["station", "component", "instance", "name"],
+        unique_fields=["station", *Variable.KEY],
         update_fields=fields,
     )
 

@@ -1,4 +1,4 @@
-"""Parts of the bulk tables: frames by day, samples and transaction events by month; made ahead, dropped in time.
+"""Parts of the bulk tables: frames by day, samples, transaction and device events by month; made ahead, dropped in time.
 
 What lies outside every part (a late sample of last year) goes to the default part, so that nothing is ever refused. A
 part whose range already has rows in the default part is made by moving them.
@@ -19,7 +19,7 @@ LOCK = 0x0CB1  # advisory lock: one process maintains at a time
 
 
 def maintain() -> None:
-    """Make the parts of the coming days and months and drop frames older than JOURNAL_RETENTION_DAYS."""
+    """Make the parts of the coming days and months and drop frames and device events older than JOURNAL_RETENTION_DAYS."""
     today = clock.now().astimezone(UTC).date()
     for offset in range(-1, DAYS_AHEAD):
         day = today + timedelta(days=offset)
@@ -29,8 +29,11 @@ def maintain() -> None:
         following = (month + timedelta(days=32)).replace(day=1)
         _make("stations_metersample", f"m{month:%Y%m}", "sampled_at", month, following)
         _make("stations_transactionevent", f"m{month:%Y%m}", "at", month, following)
+        _make("stations_deviceevent", f"m{month:%Y%m}", "at", month, following)
         month = following
-    _drop_frames_before(today - timedelta(days=settings.JOURNAL_RETENTION_DAYS))
+    outdated = today - timedelta(days=settings.JOURNAL_RETENTION_DAYS)
+    _drop_frames_before(outdated)
+    _drop_events_before(outdated)
 
 
 def is_ready() -> bool:
@@ -38,7 +41,7 @@ def is_ready() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "select to_regclass('stations_frame'), to_regclass('stations_metersample'), "
-            "to_regclass('stations_transactionevent')"
+            "to_regclass('stations_transactionevent'), to_regclass('stations_deviceevent')"
         )
         return None not in cursor.fetchone()
 
@@ -84,6 +87,17 @@ def _drop_frames_before(day: date) -> None:
             log.info("partition dropped", part=name)
     with connection.cursor() as cursor:
         cursor.execute("delete from stations_frame_default where at < %s", [_instant(day)])
+
+
+def _drop_events_before(day: date) -> None:
+    """Drop whole months of device events; what a station dated wrongly goes with the default part's rows."""
+    oldest = f"stations_deviceevent_m{day:%Y%m}"
+    with connection.cursor() as cursor:
+        for name in parts("stations_deviceevent"):
+            if name.startswith("stations_deviceevent_m2") and name < oldest:
+                cursor.execute(f"drop table {name}")
+                log.info("partition dropped", part=name)
+        cursor.execute("delete from stations_deviceevent_default where at < %s", [_instant(day)])
 
 
 def _instant(day: date) -> datetime:

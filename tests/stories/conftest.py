@@ -46,7 +46,9 @@ def ada(transactional_db: None) -> "Iterator[ChargingStation]":
     from tests.stories.story import PASSWORD
 
     with connection.cursor() as cursor:  # Django empties only the tables that it manages
-        cursor.execute("truncate stations_frame, stations_metersample, stations_transactionevent")
+        cursor.execute(
+            "truncate stations_frame, stations_metersample, stations_transactionevent, stations_deviceevent"
+        )
     factories.token("BO-1")
     station = factories.station("ADA-1", connectors=2)
     provisioning.set_password(station, password=PASSWORD)
