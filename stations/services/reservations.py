@@ -113,6 +113,7 @@ def cancel(
     unsent = waiting.first()
     if unsent is not None and reservation.status == Status.REQUESTED and reservation.previous is None:
         return commands.cancel(unsent, by=requested_by)  # its outcome closes the row
+    left = reservation.expires_at - clock.now()
     return requests.queue(
         reservation.station,
         "cancel_reservation",
@@ -120,6 +121,7 @@ def cancel(
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
+        ttl_s=_ttl_s(left, queue_offline=queue_offline),
         subject=subject(reservation),
     )
 

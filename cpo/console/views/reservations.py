@@ -81,16 +81,21 @@ def cancel(request: ConsoleRequest, uid: str) -> HttpResponse:
     try:
         with transaction.atomic():
             command = reservation_service.cancel(
-                reservation, requested_by=request.principal.name, user=request.principal.user
+                reservation,
+                requested_by=request.principal.name,
+                user=request.principal.user,
+                queue_offline=True,
             )
-    except (NotOpen, StationOffline, UnknownAction) as error:
-        messages.error(request, _refusal(error, reservation.station))
+    except (NotOpen, UnknownAction) as error:
+        messages.error(request, str(error))
         return _back(reservation.station.identity)
     request.audit_facts = {"command": command.uid}
     if command.status == command.Status.CANCELLED:
         messages.success(request, _("It is taken back; the station never heard of it."))
-    else:
+    elif reservation.station.is_online:
         messages.success(request, _("The station is asked to let it go; its answer appears here."))
+    else:
+        messages.success(request, _("The station is asked to let it go as soon as it is back."))
     return _back(reservation.station.identity)
 
 

@@ -96,6 +96,16 @@ def test_cancelling_asks_the_station(ada: Client, station: ChargingStation) -> N
     assert Command.objects.latest("id").action == "CancelReservation"
 
 
+def test_cancelling_waits_for_a_station_that_is_away(ada: Client, station: ChargingStation) -> None:
+    reservation = held(station)
+    ChargingStation.objects.update(is_online=False)
+
+    text = ada.post(f"/reservations/{reservation.uid}/cancel/", follow=True).content.decode()
+
+    assert "as soon as it is back" in text
+    assert Command.objects.latest("id").expires_at <= reservation.expires_at
+
+
 def test_what_is_over_cannot_be_cancelled(ada: Client, station: ChargingStation) -> None:
     reservation = held(station)
     reservations.cancel_answered(station, number=reservation.number, is_cancelled=True)
