@@ -18,6 +18,7 @@ from stations.models.corrections import SessionCorrection
 from stations.models.files import FileLink, StoredFile
 from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
 from stations.models.journal import Frame, MeterSample, ReadingKind
+from stations.models.limits import SessionLimit
 from stations.models.local_list import LocalList, LocalListContent, LocalListMark, LocalListSite
 from stations.models.locations import (
     ChargingStation,
@@ -100,6 +101,7 @@ __all__ = [
     "SecurityEvent",
     "SecurityProfileChange",
     "SessionCorrection",
+    "SessionLimit",
     "SignedReading",
     "SigningUse",
     "StationAlias",

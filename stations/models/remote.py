@@ -54,6 +54,8 @@ class RemoteRequest(models.Model):
     session = models.ForeignKey(
         ChargingSession, on_delete=models.SET_NULL, null=True, blank=True, related_name="remote_requests"
     )
+    remote_start_id = models.BigIntegerField(null=True, blank=True)  # 2.x: what its transaction will name
+    transaction_id = models.CharField(max_length=36, blank=True, default="")  # 2.x: as its answer named it
     state = models.CharField(max_length=9, choices=State.choices)
     reason = models.CharField(max_length=16, choices=Reason.choices, blank=True)
     answered_at = models.DateTimeField()
@@ -76,6 +78,8 @@ class RemoteRequest(models.Model):
 class AvailabilityWish(models.Model):
     """What the operator wants an EVSE, or without one the whole station, to be (OCPP 2.1 G03, 1.6 section 5.2).
 
+    With a `connector_number` it is about that connector of the EVSE alone (2.x).
+
     It is kept after it took effect: a station must keep it over a restart, and what it reports otherwise is drift.
     """
 
@@ -91,6 +95,7 @@ class AvailabilityWish(models.Model):
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="availability_wishes")
     evse = models.ForeignKey(Evse, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    connector_number = models.PositiveIntegerField(default=0)  # 0: the whole EVSE
     is_operative = models.BooleanField()
     state = models.CharField(max_length=9, choices=State.choices, default=State.REQUESTED)
     command = models.ForeignKey(Command, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -101,7 +106,9 @@ class AvailabilityWish(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["station", "evse"], name="availability_wish_once", nulls_distinct=False
+                fields=["station", "evse", "connector_number"],
+                name="availability_wish_once",
+                nulls_distinct=False,
             )
         ]
         indexes = [

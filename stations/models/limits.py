@@ -1,0 +1,40 @@
+"""Limits of charging sessions: how much, how long, for how much money, how full (OCPP 2.1 E16)."""
+
+from django.db import models
+
+from stations.models.sessions import ChargingSession
+
+
+class SessionLimit(models.Model):
+    """What one session may come to at the most; what is None has no limit.
+
+    A station of 2.1 is told and keeps them itself; all others are stopped by us when one is reached.
+    """
+
+    class Kind(models.TextChoices):
+        ENERGY = "energy"
+        TIME = "time"
+        COST = "cost"
+        SOC = "soc"
+
+    session = models.OneToOneField(ChargingSession, on_delete=models.CASCADE, related_name="limit")
+    max_energy_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    max_time_s = models.PositiveIntegerField(null=True, blank=True)  # since the start of the session
+    max_cost = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)  # taxes included
+    max_soc_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    set_by = models.CharField(max_length=100, blank=True)
+    set_at = models.DateTimeField()
+    is_untold = models.BooleanField(default=True)  # the station has not been told these values
+    confirmed_at = models.DateTimeField(null=True, blank=True)  # when it said that it keeps them (E16.FR.03)
+    reached = models.CharField(max_length=6, choices=Kind.choices, blank=True)
+    reached_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)  # when we last asked the station to stop
+    times_asked = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["session"], name="session_limit_untold", condition=models.Q(is_untold=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"limit of {self.session_id}"
