@@ -144,7 +144,8 @@ class SchemaForm(forms.Form):
             else:
                 # What is missing inside an optional group is judged by `clean`.
                 is_needed = name in required and not prefix
-                form.fields[path] = self._field(name, spec, items, is_required=is_needed)
+                open_word = _("choose") if name in required else self.empty
+                form.fields[path] = self._field(name, spec, items, is_required=is_needed, open_word=open_word)
                 yield Field(name, path, name in required, form)
 
     def _rows(self, name: str, path: str, items: Schema, form: forms.BaseForm, *, is_required: bool) -> Rows:
@@ -171,10 +172,12 @@ class SchemaForm(forms.Form):
         target: Schema = self.schema.get("definitions", {}).get(spec["$ref"].rpartition("/")[2], {})
         return target
 
-    def _field(self, name: str, spec: Schema, items: Schema, *, is_required: bool) -> forms.Field:
+    def _field(
+        self, name: str, spec: Schema, items: Schema, *, is_required: bool, open_word: Any
+    ) -> forms.Field:
         shared: dict[str, Any] = {"label": self.label(name), "required": is_required}
         kind = spec.get("type")
-        empty = [] if is_required else [("", self.empty)]
+        empty = [] if is_required else [("", open_word)]
         if name in self.choices:
             coerce = int if kind == "integer" else str
             return forms.TypedChoiceField(

@@ -370,13 +370,13 @@ async def test_quirk_20_what_a_station_offers_is_recorded_and_nothing_offered_is
     server: Server, ada: ChargingStation
 ) -> None:
     url, headers = f"{server.ws}/ocpp/ADA-1", basic("ADA-1", PASSWORD)
-    async with connect(url, subprotocols=["ocpp2.0.1", "ocpp1.6"], additional_headers=headers) as socket:
+    async with connect(url, subprotocols=["ocpp9.9", "ocpp1.6"], additional_headers=headers) as socket:
         assert socket.subprotocol == "ocpp1.6"
     async with connect(url, additional_headers=headers) as socket:
         with pytest.raises(ConnectionClosed):
             await socket.recv()
 
-    assert (await rows(ConnectionEvent.objects.get)).offered_subprotocols == "ocpp2.0.1,ocpp1.6"
+    assert (await rows(ConnectionEvent.objects.get)).offered_subprotocols == "ocpp9.9,ocpp1.6"
 
 
 async def test_quirk_20_a_subprotocol_is_known_in_any_case_and_answered_in_the_stations_own(

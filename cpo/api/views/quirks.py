@@ -71,7 +71,7 @@ class StationQuirkFlag(Endpoint):
 class KnownQuirks(Endpoint):
     """The table of quirk flags."""
 
-    @extend_schema(summary="List the quirk flags", responses={200: KnownQuirksSerializer})
+    @extend_schema(summary="List the quirk flags", responses={200: KnownQuirksSerializer, **refusals()})
     def get(self, request: Request) -> Response:
         """Every flag with its meaning and the values it takes."""
         rows = [{"flag": flag, **_fields(known)} for flag, known in quirks.KNOWN.items()]
@@ -83,7 +83,7 @@ class QuirkExport(Endpoint):
 
     @extend_schema(
         summary="Export quirk profiles as YAML",
-        responses={(200, "application/yaml"): OpenApiTypes.STR},
+        responses={(200, "application/yaml"): OpenApiTypes.STR, **refusals()},
     )
     def get(self, request: Request) -> HttpResponse:
         """Give what operators set and what was seen often enough, in the form of `stations/quirks/`."""
