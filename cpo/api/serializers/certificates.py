@@ -37,10 +37,10 @@ class InstalledCertificateSerializer(serializers.ModelSerializer[InstalledCertif
 
     station = serializers.CharField(source="station.identity", help_text="Identity of the station.")
     use = serializers.CharField(help_text="As in OCPP 2.1 GetCertificateIdUseEnumType.")
-    parent = serializers.IntegerField(
+    chain_of = serializers.IntegerField(
         source="parent_id", allow_null=True, help_text="The certificate whose chain it belongs to."
     )
-    root = serializers.IntegerField(
+    root_certificate = serializers.IntegerField(
         source="root_id", allow_null=True, help_text="The root of ours that it is; null: not known here."
     )
 
@@ -48,7 +48,7 @@ class InstalledCertificateSerializer(serializers.ModelSerializer[InstalledCertif
         model = InstalledCertificate
         fields = (
             "id", "station", "use", "hash_algorithm", "issuer_name_hash", "issuer_key_hash", "serial_number",
-            "parent", "root", "reported_at",
+            "chain_of", "root_certificate", "reported_at",
         )  # fmt: skip
 
 
@@ -109,7 +109,9 @@ class InstalledReadSerializer(_Queue):
 class RootInstallSerializer(_Queue):
     """A root to install."""
 
-    root = serializers.IntegerField(min_value=1, max_value=2**62, help_text="Id under /root-certificates/.")
+    root_certificate = serializers.IntegerField(
+        min_value=1, max_value=2**62, help_text="Id under /root-certificates/."
+    )
 
 
 class InstalledDeleteSerializer(_Queue):

@@ -193,9 +193,9 @@ class StationInstalledCertificates(ListEndpoint):
         station = _station(self, identity)
         body = RootInstallSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        root = RootCertificate.objects.filter(pk=body.validated_data["root"]).first()
+        root = RootCertificate.objects.filter(pk=body.validated_data["root_certificate"]).first()
         if root is None:
-            raise ValidationError({"root": ["There is no such root."]})
+            raise ValidationError({"root_certificate": ["There is no such root."]})
         command = installed_certificates.install(station, root=root, **_options(self, body))
         self.note(identity, root=root.pk, command=command.uid)
         return Response(CommandSerializer(command).data, status=202)

@@ -92,7 +92,7 @@ def test_what_did_not_come_about_is_tried_again(api, ada):
 
 def test_a_root_is_added_installed_and_forgotten(api, ada):
     made = api.post("root-certificates/", {"use": "CSMSRootCertificate", "certificate": ROOT.pem}, expect=201)
-    api.post("stations/ADA-1/installed-certificates/", {"root": made["id"]}, expect=202)
+    api.post("stations/ADA-1/installed-certificates/", {"root_certificate": made["id"]}, expect=202)
 
     assert Command.objects.get().payload["certificateType"] == "CentralSystemRootCertificate"
     assert api("DELETE", f"root-certificates/{made['id']}/", {}).status_code == 204
@@ -128,7 +128,7 @@ def test_our_own_root_stays_known_and_a_trusted_one_until_confirmed(api):
 
 
 def test_an_unknown_root_cannot_be_installed(api, ada):
-    assert api("POST", "stations/ADA-1/installed-certificates/", {"root": 99}).status_code == 400
+    assert api("POST", "stations/ADA-1/installed-certificates/", {"root_certificate": 99}).status_code == 400
 
 
 def test_installed_certificates_are_listed_read_and_deleted(api, ada):
