@@ -318,8 +318,9 @@ async def test_a_limit_of_a_load_balancer_is_kept_for_a_station_that_is_away(cha
 async def test_after_a_boot_what_must_hold_is_sent_again(charger: Make, ada: Ada) -> None:
     async with up(charger) as station:
         await reaches(await default(ada), "installed")
+        await station.kill()
         station.profiles = []  # it forgets, against the errata
-        await station.boot()
+        await station.come_up()
         await eventually(lambda: Command.objects.filter(action=SET, status="answered").count() == 2)
 
     assert [lying.key[0] for lying in station.profiles] == ["TxDefaultProfile"]
