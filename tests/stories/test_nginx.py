@@ -12,8 +12,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from stations.models import ChargingStation, ConnectionEvent, HandshakeRejection, RootUse
-from stations.services import root_certificates
+from stations.models import ChargingStation, ConnectionEvent, HandshakeRejection, RootUse, StoredFile
+from stations.services import files, root_certificates
 from tests.authority import Authority, Issued, self_signed
 from tests.nginx import proxied
 from tests.processes import Server, free_port
@@ -177,3 +177,23 @@ async def test_it_speaks_no_other_suite(nginx: Proxy, cipher: str) -> None:
 async def test_it_refuses_old_tls(nginx: Proxy) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await shake(nginx, "ALL", ssl.TLSVersion.TLSv1_1)
+
+
+@pytest.mark.parametrize("host", [HOST, "cpo.example.com"])
+async def test_a_log_larger_than_pages_are_goes_through_and_its_token_into_no_log(
+    nginx: Proxy, ada: ChargingStation, host: str
+) -> None:
+    body = bytes(8_000_000)
+    url = await rows(lambda: files.upload_link(kind="log", station=ada)[1])
+    path = "/files/" + url.split("/files/")[1]
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", nginx.port, ssl=nginx.tls(), server_hostname=host
+    )
+    head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode() + body)
+    status = (await reader.readline()).split()[1]
+    writer.close()
+
+    assert status == b"200"
+    assert (await rows(StoredFile.objects.get)).size == len(body)
+    assert path.split("/")[2] not in nginx.server.output()
