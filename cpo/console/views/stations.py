@@ -316,7 +316,7 @@ def _certificates(
 def _security(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
-    return Tab(security_profiles_tab.parts(found), security_profiles_tab.form(request, found))
+    return Tab(*security_profiles_tab.tab(found))
 
 
 NEEDS_PRESENT = frozenset({"now", "commands", "smart-charging"})  # tabs that show connectors and sessions
