@@ -1,19 +1,25 @@
 """The security tab of a station's page: its profile, password, TLS, aliases; changes under way, step by step."""
 
+from functools import cache
 from typing import Any
 
 from django import forms
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy
 
-from cpo.console.guard import ConsoleRequest
 from cpo.console.parts import Part, Read
 from cpo.lib import clock
 from stations.models import (
     ChargingStation,
     HandshakeRejection,
+    PasswordChange,
     RootCertificate,
     RootUse,
     SecurityProfileChange,
+    StationAlias,
     StationCertificate,
 )
 
@@ -32,19 +38,19 @@ class RaiseForm(forms.Form):
         help_text=gettext_lazy("The station must trust the authority of our server's certificate."),
     )
 
-    def __init__(self, *args: Any, station: ChargingStation, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, station: ChargingStation, roots: list[dict[str, Any]] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         _choose(self, "profile", [c for c in PROFILES.choices if c[0] > station.security_profile])
-        roots = RootCertificate.objects.filter(use=RootUse.CSMS, not_after__gt=clock.now()).order_by(
-            "name", "id"
-        )
-        own = [("", gettext_lazy("Our own authority's"))]
+        if roots is None:
+            roots = list(_roots().values("pk", "name", "subject"))
         _choose(
             self,
             "root",
             [
-                *own,
-                *((str(root.pk), str(root)) for root in roots if not root.is_own),
+                ("", gettext_lazy("Our own authority's")),
+                *((str(root["pk"]), root["name"] or root["subject"]) for root in roots),
                 (TRUSTS_US, gettext_lazy("None: it trusts us already")),
             ],
         )
@@ -66,8 +72,9 @@ class ByHandForm(forms.Form):
     )
 
 
-def parts(found: ChargingStation) -> dict[str, Part]:
-    """Give the live part of the tab."""
+def tab(found: ChargingStation) -> tuple[dict[str, Part], Read]:
+    """Give the live part of the tab, and what stands still beside it."""
+    rest = cache(lambda: _rest(found))
 
     def read() -> dict[str, Any]:
         connection = found.connections.order_by("-epoch").first()
@@ -77,13 +84,10 @@ def parts(found: ChargingStation) -> dict[str, Part]:
             if found.next_security_profile is not None
             else "",
             "connection": connection,
-            "certificate": StationCertificate.objects.filter(
-                station=found, fingerprint=connection.certificate
-            ).first()
-            if connection and connection.certificate
-            else None,
+            "certificate": _certificate(found, connection.certificate) if connection else None,
             "changes": [_shown(change) for change in found.profile_changes.order_by("-id")[:CHANGES]],
-            "passwords": list(found.password_changes.order_by("-id")[:CHANGES]),
+            "passwords": rest()["passwords"],
+            "aliases": rest()["aliases"],
             "refusals": list(
                 HandshakeRejection.objects.filter(identity__iexact=found.identity).order_by("-last_at")[
                     :REFUSALS
@@ -91,17 +95,46 @@ def parts(found: ChargingStation) -> dict[str, Part]:
             ),
         }
 
-    return {"security": Part("console/_station_security.html", read)}
+    def beside() -> dict[str, Any]:
+        return {
+            "raise_form": RaiseForm(station=found, roots=rest()["roots"]),
+            "by_hand_form": ByHandForm(initial={"profile": found.security_profile}, prefix="hand"),
+            "can_rise": found.security_profile < PROFILES.CLIENT_CERTIFICATE,
+        }
+
+    return {"security": Part("console/_station_security.html", read)}, beside
 
 
-def form(request: ConsoleRequest, found: ChargingStation) -> Read:
-    """Give what stands still beside it."""
-    return lambda: {
-        "raise_form": RaiseForm(station=found),
-        "by_hand_form": ByHandForm(initial={"profile": found.security_profile}, prefix="hand"),
-        "can_rise": found.security_profile < PROFILES.CLIENT_CERTIFICATE,
-        "aliases": list(found.aliases.order_by("alias")),
-    }
+def _rest(found: ChargingStation) -> dict[str, Any]:
+    """Read the small lists in one question."""
+    mine = OuterRef("pk")
+    passwords = PasswordChange.objects.filter(station=mine).order_by("-id")[:CHANGES]
+    aliases = StationAlias.objects.filter(station=mine).order_by("alias")
+    fields = ("status", "reason", "requested_by", "created_at")
+    row: dict[str, Any] = (
+        ChargingStation.objects.filter(pk=found.pk)
+        .values(
+            passwords=ArraySubquery(passwords.values(row=JSONObject(**{name: name for name in fields}))),
+            aliases=ArraySubquery(aliases.values(row=JSONObject(pk="pk", alias="alias"))),
+            roots=ArraySubquery(_roots().values(row=JSONObject(pk="pk", name="name", subject="subject"))),
+        )
+        .get()
+    )
+    for change in row["passwords"]:
+        change["created_at"] = parse_datetime(change["created_at"])
+    return row
+
+
+def _roots() -> QuerySet[RootCertificate]:
+    """Give the roots under which a server may have its certificate; our own authority's are the first choice anyway."""
+    rows = RootCertificate.objects.filter(use=RootUse.CSMS, is_own=False, not_after__gt=clock.now())
+    return rows.order_by("name", "id")
+
+
+def _certificate(found: ChargingStation, fingerprint: str) -> StationCertificate | None:
+    if not fingerprint:
+        return None
+    return StationCertificate.objects.filter(station=found, fingerprint=fingerprint).first()
 
 
 def _shown(change: SecurityProfileChange) -> dict[str, Any]:
