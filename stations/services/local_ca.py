@@ -4,6 +4,7 @@ Made at first use and kept in the database, so that all workers sign with the sa
 keys and for vehicles, RSA for stations with RSA keys, which may know no other signatures (white paper A00.FR.317).
 """
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -25,7 +26,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from cpo.lib import clock, keyring
-from stations.models import AuthorityCertificate, SigningUse
+from stations.models import AuthorityCertificate, RevokedCertificate, SigningUse
 from stations.pki import certificates, requests
 from stations.services.certificate_authority import (
     AuthorityRefused,
@@ -40,6 +41,7 @@ Role = AuthorityCertificate.Role
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 LOCK = 0x0CB0CA  # advisory lock: one process makes the keys
 BACKDATED = timedelta(hours=1)  # stations' clocks are never quite right
+CRL_VALID = timedelta(days=7)
 RSA_BITS = 3072
 ABOVE = {Role.STATIONS: Role.ROOT, Role.RSA: Role.RSA_ROOT, Role.V2G: Role.V2G_ROOT}
 ROLES = {SigningUse.CHARGING_STATION: (Role.STATIONS, Role.RSA), SigningUse.V2G: (Role.V2G,)}
@@ -213,6 +215,26 @@ def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
     )
+
+
+def crl(role: str) -> bytes:
+    """Return the revocation list (DER) of the newest certificate of a role that signs; raise `AuthorityUnavailable`."""
+    row = _newest(role)
+    if row is None:
+        raise AuthorityUnavailable("nothing was signed under this name yet")
+    signer, now = opened(row), clock.now()
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(signer.certificate.subject)
+        .last_update(now)
+        .next_update(now + CRL_VALID)
+        .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+    )
+    issuer = hashlib.sha256(signer.certificate.subject.public_bytes()).hexdigest()
+    for revoked in RevokedCertificate.objects.filter(issuer_name_hash=issuer).order_by("id"):
+        entry = x509.RevokedCertificateBuilder().serial_number(int(revoked.serial_number, 16))
+        builder = builder.add_revoked_certificate(entry.revocation_date(revoked.revoked_at).build())
+    return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def is_v2g(role: str) -> bool:
