@@ -76,7 +76,9 @@ def close(
     )
     if session.status == Status.ENDED:
         raise NotOpen("the session has already ended")
-    session.ended_at = max(ended_at or session.last_reading_at or session.started_at, session.started_at)
+    last_reading_at = max((sample.sampled_at for sample in metering.series(session)), default=None)
+    last_known_at = last_reading_at or session.last_reading_at or session.started_at
+    session.ended_at = max(ended_at or last_known_at, session.started_at)
     result = metering.energy(session, meter_stop_wh=None, until=session.ended_at)
     if "no_readings" not in result.flags:
         session.register_wh, session.energy_wh = result.stop_wh, result.energy_wh
