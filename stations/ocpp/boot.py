@@ -15,9 +15,10 @@ def take(
 ) -> ChargingStation:
     """Store what the station is, see to what a boot makes necessary, and return its row."""
     # Nobody reboots without losing his socket, and we may have asked for this message ourselves (quirk 8).
-    is_reboot = not link.booted and not link.asked_for_boot and not was_triggered
+    is_repeated = link.booted
+    is_reboot = not is_repeated and not link.asked_for_boot and not was_triggered
     station = provisioning.boot(link.station_id, facts=facts, now=incoming.received_at, is_reboot=is_reboot)
-    if not is_reboot:
+    if is_repeated:
         incoming.flags.append("boot_without_reboot")
     is_new_firmware = station.firmware_version != link.station.firmware_version
     link.become(station)
@@ -26,7 +27,8 @@ def take(
     firmware.after_boot(station, now=incoming.received_at)
     if link.booted:
         configuration.after_boot(station, is_new_firmware=is_new_firmware)
-        profile_upkeep.after_boot(station)
+        if not is_repeated:
+            profile_upkeep.after_boot(station)
     return station
 
 

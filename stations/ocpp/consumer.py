@@ -372,7 +372,7 @@ class OcppConsumer(AsyncConsumer):
 def _own(welcome: Welcome, owner: str, facts: dict[str, Any]) -> Link:
     """Become the station's owner and read what the hot path must know (blocking)."""
     epoch = connections.opened(welcome.station.pk, owner=owner, version=welcome.version, facts=facts)
-    link = Link(station=welcome.station, version=welcome.version, epoch=epoch)
+    link = Link(station=welcome.station, version=welcome.version, epoch=epoch, quirks=welcome.quirks)
     load_parts(link)
     return link
 

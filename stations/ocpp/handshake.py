@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -74,12 +75,13 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Let it in: as whom, with which security profile, and which subprotocol to accept ('' for none named)."""
+    """Let it in: as whom, with which security profile and quirks, which subprotocol to accept ('' for none named)."""
 
     station: ChargingStation
     version: str
     subprotocol: str
     profile: int
+    quirks: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +208,9 @@ def negotiate(offered: tuple[str, ...], pinned: str = "") -> str | None:
     return next(iter(spoken), None)
 
 
-def _pinned(station: ChargingStation) -> str:
-    """Return the version that this station speaks whatever it offers, '' if nobody said so or we do not serve it."""
-    pinned = str(quirks.flags(station).get("pinned_version", ""))
+def _pinned(flags: Mapping[str, Any]) -> str:
+    """Return the version that a station speaks whatever it offers, '' if nobody said so or we do not serve it."""
+    pinned = str(flags.get("pinned_version", ""))
     return pinned if pinned in SUBPROTOCOLS.values() else ""
 
 
@@ -232,7 +234,8 @@ def decide(knock: Knock) -> Welcome | Refusal:
         return _refuse(knock, 401, entry, headers=UNAUTHORIZED)
     if station.registration == ChargingStation.Registration.REJECTED:
         return _refuse(knock, 403, Reason.REGISTRATION)
-    pinned = _pinned(station)
+    flags = quirks.flags(station)
+    pinned = _pinned(flags)
     subprotocol = negotiate(knock.subprotocols, pinned)
     if subprotocol is None:
         return _refuse(knock, 101, Reason.SUBPROTOCOL)
@@ -243,6 +246,7 @@ def decide(knock: Knock) -> Welcome | Refusal:
         pinned or SUBPROTOCOLS[subprotocol.lower()],
         subprotocol if knock.subprotocols else "",
         entry.profile,
+        flags,
     )
 
 

@@ -155,12 +155,12 @@ def load(link: Link) -> None:
     """Read the station's rows into the link (blocking). Runs between two frames of the socket, never beside one."""
     link.stale = False
     link.station = ChargingStation.objects.get(pk=link.station.pk)
+    link.quirks = quirks.flags(link.station)
     load_parts(link)
 
 
 def load_parts(link: Link) -> None:
-    """Read EVSEs, sessions and quirks of the station into the link (blocking)."""
-    link.quirks = quirks.flags(link.station)
+    """Read EVSEs and sessions of the station into the link (blocking)."""
     horizon = clock.now() - timedelta(seconds=settings.OCPP_STOP_GRACE_S)
     evses = database.prepared(EVSES, [link.station_id])
     link.evses = {number: evse_id for number, evse_id, _ in evses}
