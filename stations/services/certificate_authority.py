@@ -95,6 +95,38 @@ class CertificateAuthority(Protocol):
         ...
 
 
+class NoAuthority:
+    """What stands in where the settings name no authority: nothing is signed, nothing is trusted by itself."""
+
+    name = "none"
+
+    def sign(self, wish: Wish) -> Issued | Pending:
+        """Refuse."""
+        raise AuthorityRefused("there is no certificate authority here")
+
+    def collect(self, wish: Wish, *, reference: str) -> Issued | Pending:
+        """Refuse."""
+        raise AuthorityRefused("there is no certificate authority here")
+
+    def revoke(self, certificate: x509.Certificate, *, reason: str) -> None:
+        """Nobody is to be told."""
+
+    def revocations(self) -> Iterable[Revocation]:
+        """Give none."""
+        return ()
+
+    def refresh(self) -> None:
+        """Nobody is to be asked."""
+
+    def roots(self, use: str) -> list[x509.Certificate]:
+        """Give none."""
+        return []
+
+    def intermediates(self, use: str) -> list[x509.Certificate]:
+        """Give none."""
+        return []
+
+
 @cache
 def _load(path: str) -> CertificateAuthority:
     authority: CertificateAuthority = import_string(path)()
@@ -103,4 +135,6 @@ def _load(path: str) -> CertificateAuthority:
 
 def current() -> CertificateAuthority:
     """Return the authority that the settings name."""
+    if not settings.CERTIFICATE_AUTHORITY:
+        return NoAuthority()
     return _load(settings.CERTIFICATE_AUTHORITY)

@@ -196,3 +196,11 @@ def test_the_station_of_a_certificate_is_found(station: ChargingStation) -> None
     assert certificates.find_valid(pki.leaf(ROOT, "BEA-1").pem) == (None, "certificate_identity")
     assert certificates.find_valid(pki.leaf(ROOT, days=(-9, -1)).pem) == (None, "certificate_expired")
     assert certificates.find_valid(b"hello") == (None, "bad_certificate")
+
+
+def test_without_an_authority_of_ours_marked_roots_are_trusted_all_the_same(
+    station: ChargingStation, settings: Any
+) -> None:
+    settings.CERTIFICATE_AUTHORITY = ""
+
+    assert check(pki.leaf(ROOT), station) is None
