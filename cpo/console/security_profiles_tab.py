@@ -87,7 +87,7 @@ def tab(found: ChargingStation) -> tuple[dict[str, Part], Read]:
             "certificate": _certificate(found, connection.certificate) if connection else None,
             "changes": [_shown(change) for change in found.profile_changes.order_by("-id")[:CHANGES]],
             "passwords": rest()["passwords"],
-            "aliases": rest()["aliases"],
+            "aliases": rest()["spellings"],
             "refusals": list(
                 HandshakeRejection.objects.filter(identity__iexact=found.identity).order_by("-last_at")[
                     :REFUSALS
@@ -115,7 +115,7 @@ def _rest(found: ChargingStation) -> dict[str, Any]:
         ChargingStation.objects.filter(pk=found.pk)
         .values(
             passwords=ArraySubquery(passwords.values(row=JSONObject(**{name: name for name in fields}))),
-            aliases=ArraySubquery(aliases.values(row=JSONObject(pk="pk", alias="alias"))),
+            spellings=ArraySubquery(aliases.values(row=JSONObject(pk="pk", alias="alias"))),
             roots=ArraySubquery(_roots().values(row=JSONObject(pk="pk", name="name", subject="subject"))),
         )
         .get()
