@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from cpo.lib import clock, database, events
-from stations import ports, token_matching
+from stations import contract_ids, ports, token_matching
 from stations.events import TokenChanged
 from stations.models import ChargingStation, IdToken, LocalListMark, Location, Operator, UnknownToken
 from stations.ports import Decision
@@ -70,6 +70,8 @@ update stations_idtoken t set is_restricted = r.value from (
     from stations_idtoken t where {}
 ) r where t.id = r.id and t.is_restricted <> r.value
 """
+BY_STATION = frozenset({"NoAuthorization", "DirectPayment"})
+CONTRACT = "eMAID"
 UID_LENGTH = 36  # characters (OCPI CiString(36))
 LIMITING = frozenset({"max_sessions", "group_id"})  # fields that may make a token a restricted one
 
@@ -98,6 +100,11 @@ def find(uid: str, *, own: bool) -> IdToken | None:
     """
     rows = database.prepared(OWN if own else FOREIGN, [uid, clock.now()])
     return IdToken.from_db("default", FIELDS, rows[0]) if rows else None
+
+
+def known(uid: str) -> IdToken | None:
+    """Return the token with this uid, our own driver's before a partner's."""
+    return find(uid, own=True) or find(uid, own=False)
 
 
 def status_of(token: IdToken) -> str:
@@ -133,15 +140,28 @@ def local_token(uid: str, *, station: ChargingStation) -> Decision | None:
     )
 
 
-def authorize(uid: str, *, station: ChargingStation) -> Decision:
-    """Answer *may this token charge here now?* An empty or unknown token is `Invalid`.
+def authorize(uid: str, *, station: ChargingStation, type: str = "") -> Decision:
+    """Answer *may this token charge here now?* An empty or unknown token is `Invalid`. `type`: see `identify_as`.
 
     Sessions at this very station do not count against the token's limits: the driver may have come to stop one.
     """
-    return within_limits(identify(uid, station=station), station=station)
+    return within_limits(identify_as(type, uid, station=station), station=station)
 
 
-def identify(uid: str, *, station: ChargingStation, is_collected: bool = True) -> Decision:
+def identify_as(type: str, uid: str, *, station: ChargingStation) -> Decision:
+    """Decide about a token that was presented as one of this type (OCPP 2.1 IdTokenEnumStringType), '' for any.
+
+    For NoAuthorization (a button, a key switch) and DirectPayment (a terminal whose payment service has agreed, C18)
+    the station itself has authorized: nobody is asked (C02). A contract id is known with and without its separators.
+    """
+    if type in BY_STATION:
+        return Decision(status="Accepted")
+    return identify(uid, station=station, is_contract=type == CONTRACT)
+
+
+def identify(
+    uid: str, *, station: ChargingStation, is_collected: bool = True, is_contract: bool = False
+) -> Decision:
     """Find the token that was presented and decide by its status, expiry, group and places.
 
     A uid that nobody knows is tried in the ways in which stations spoil uids; what matched is told by the decision's
@@ -152,6 +172,8 @@ def identify(uid: str, *, station: ChargingStation, is_collected: bool = True) -
         return ports.UNKNOWN_TOKEN
     decision = ports.authorize(presented.uid, station=station)
     flags = presented.flags
+    if decision is ports.UNKNOWN_TOKEN and is_contract:
+        decision = _contract(presented.uid, station)
     if decision is ports.UNKNOWN_TOKEN:
         decision, tolerances = _tolerantly(presented.uid, station)
         flags += tolerances
@@ -275,6 +297,14 @@ def _restrict(token: IdToken) -> None:
     with connection.cursor() as cursor:
         cursor.execute(RESTRICT.format("t.id = %s"), [token.pk])
     token.refresh_from_db(fields=["is_restricted"])
+
+
+def _contract(uid: str, station: ChargingStation) -> Decision:
+    for spelling in contract_ids.spellings(uid):
+        decision = ports.authorize(spelling, station=station)
+        if decision is not ports.UNKNOWN_TOKEN:
+            return decision
+    return ports.UNKNOWN_TOKEN
 
 
 def _tolerantly(uid: str, station: ChargingStation) -> tuple[Decision, tuple[str, ...]]:

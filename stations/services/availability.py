@@ -27,35 +27,43 @@ def change(
     *,
     is_operative: bool,
     evse: Evse | None = None,
+    connector: int = 0,
     requested_by: str = "",
     user: Any = None,
     queue_offline: bool = False,
 ) -> Command:
-    """Ask the station to put an EVSE, or all of it, into or out of service, and keep the wish.
+    """Ask the station to put an EVSE, one connector of it, or all of it, into or out of service, and keep the wish.
 
-    Raise what `requests.queue` raises.
+    Raise `InvalidPayload` for what the station does not have or cannot be asked for, and what `requests.queue` raises.
     """
     if evse is not None and evse.station_id != station.pk:
         raise InvalidPayload("evse", "belongs to another station")
+    if connector and (evse is None or not evse.connectors.filter(number=connector).exists()):
+        raise InvalidPayload("connector", "the EVSE has no such connector")
+    facts: dict[str, Any] = {"evse": evse, "is_operative": is_operative}
     command = requests.queue(
         station,
         "change_availability",
-        facts={"evse": evse, "is_operative": is_operative},
+        facts=facts | ({"connector": connector} if connector else {}),
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
     )
-    _wish(command, evse=evse, is_operative=is_operative, state=State.REQUESTED)
+    _wish(command, evse=evse, connector=connector, is_operative=is_operative, state=State.REQUESTED)
     return command
 
 
 @transaction.atomic(savepoint=False)
-def answered(command: Command, *, evse: Evse | None, is_operative: bool, state: str) -> None:
+def answered(
+    command: Command, *, evse: Evse | None, connector: int = 0, is_operative: bool, state: str
+) -> None:
     """Take what the station said to a change; of two changes the newer one counts, whichever is answered last."""
-    wish = AvailabilityWish.objects.filter(station=command.station, evse=evse).first()
+    wish = AvailabilityWish.objects.filter(
+        station=command.station, evse=evse, connector_number=connector
+    ).first()
     if wish is not None and wish.command_id is not None and wish.command_id > command.pk:
         return
-    wish = _wish(command, evse=evse, is_operative=is_operative, state=state)
+    wish = _wish(command, evse=evse, connector=connector, is_operative=is_operative, state=state)
     if state in AvailabilityWish.OPEN:
         awaited.expect(command.station_id, for_s=AWAITED_S)
         _settle(wish)
@@ -78,7 +86,9 @@ def follow_up(station_ids: Iterable[int] | None = None) -> int:
 def of_station(station: ChargingStation) -> list[AvailabilityWish]:
     """Return the station's wishes, each with `is_drifting`: it was in force once, and the status says otherwise now."""
     wishes = list(
-        AvailabilityWish.objects.filter(station=station).select_related("evse").order_by("evse__number")
+        AvailabilityWish.objects.filter(station=station)
+        .select_related("evse")
+        .order_by("evse__number", "connector_number")
     )
     for wish in wishes:
         wish.is_drifting = wish.state == State.IN_FORCE and is_as_wished(wish) is False  # type: ignore[attr-defined]
@@ -86,10 +96,12 @@ def of_station(station: ChargingStation) -> list[AvailabilityWish]:
 
 
 def with_wishes(connectors: QuerySet[Connector]) -> QuerySet[Connector]:
-    """Annotate connectors with `is_wished_operative`: for their EVSE, else for the whole station, else None."""
+    """Annotate connectors with `is_wished_operative`: for them alone, their EVSE, the whole station, else None."""
     wishes = AvailabilityWish.objects.filter(
-        Q(evse=OuterRef("evse")) | Q(evse=None), station=OuterRef("evse__station")
-    ).order_by(F("evse").desc(nulls_last=True))
+        Q(evse=OuterRef("evse")) | Q(evse=None),
+        Q(connector_number=OuterRef("number")) | Q(connector_number=0),
+        station=OuterRef("evse__station"),
+    ).order_by(F("evse").desc(nulls_last=True), "-connector_number")
     return connectors.annotate(is_wished_operative=Subquery(wishes.values("is_operative")[:1]))
 
 
@@ -98,6 +110,8 @@ def is_as_wished(wish: AvailabilityWish) -> bool | None:
     connectors = Connector.objects.filter(evse__station_id=wish.station_id, evse__is_removed=False)
     if wish.evse_id is not None:
         connectors = connectors.filter(evse_id=wish.evse_id)
+    if wish.connector_number:
+        connectors = connectors.filter(number=wish.connector_number)
     said = set(connectors.values_list("status", flat=True)) - UNSAID
     if not said:
         return None
@@ -128,13 +142,19 @@ def _settle(wish: AvailabilityWish) -> bool:
     return True
 
 
-def _wish(command: Command, *, evse: Evse | None, is_operative: bool, state: str) -> AvailabilityWish:
-    """Write the wish; one for the whole station takes the place of those for its parts."""
+def _wish(
+    command: Command, *, evse: Evse | None, connector: int, is_operative: bool, state: str
+) -> AvailabilityWish:
+    """Write the wish; one for the whole takes the place of those for its parts."""
+    wishes = AvailabilityWish.objects.filter(station=command.station)
     if evse is None:
-        AvailabilityWish.objects.filter(station=command.station, evse__isnull=False).delete()
+        wishes.filter(evse__isnull=False).delete()
+    elif not connector:
+        wishes.filter(evse=evse, connector_number__gt=0).delete()
     wish, _ = AvailabilityWish.objects.update_or_create(
         station=command.station,
         evse=evse,
+        connector_number=connector,
         defaults={
             "is_operative": is_operative,
             "state": state,

@@ -60,9 +60,7 @@ def authorize(
     status = _status_of_chain(certificate, emaid) if certificate else ACCEPTED
     if status == ACCEPTED:
         status = _status_of_hashes(list(asked))
-    decision = authorization.authorize(emaid, station=station)
-    if decision.status == "Invalid" and "-" in emaid:
-        decision = authorization.authorize(emaid.replace("-", ""), station=station)
+    decision = authorization.authorize(emaid, station=station, type=authorization.CONTRACT)
     if status in TOKEN_STATUS:
         return Contract(replace(decision, status=TOKEN_STATUS[status]), status)
     return Contract(decision, CANCELLED if decision.status in NO_CONTRACT else ACCEPTED)

@@ -13,7 +13,7 @@ from django.db import transaction
 from cpo.lib import clock, events
 from stations.events import RemoteRequestChanged
 from stations.models import ChargingSession, ChargingStation, Command, Evse, RemoteRequest, Variable
-from stations.services import awaited, remote_watch, requests
+from stations.services import authorization, awaited, remote_watch, requests
 from stations.services.errors import InvalidPayload, NotOpen
 
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
@@ -34,10 +34,16 @@ def start(
     """Ask the station to start a session for a token, at an EVSE or where it likes; raise what `queue` raises."""
     if evse is not None and evse.station_id != station.pk:
         raise InvalidPayload("evse", "belongs to another station")
+    token = authorization.known(id_token)
     return requests.queue(
         station,
         "start",
-        facts={"evse": evse, "id_token": id_token},
+        facts={
+            "evse": evse,
+            "id_token": id_token,
+            "id_token_type": token.type if token else "",
+            "group_id": token.group_id if token else "",
+        },
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
@@ -71,10 +77,14 @@ def answered(
     evse: Evse | None = None,
     id_token: str = "",
     session: ChargingSession | None = None,
+    remote_start_id: int | None = None,
+    transaction_id: str = "",
 ) -> RemoteRequest:
     """Take what the station said to a request: `accepted`, `unknown`, `refused`, or `failed` when it was never sent.
 
-    A late answer replaces what was known, unless the outcome is there already.
+    `remote_start_id` is what the transaction of a start will name (F01.FR.25), `transaction_id` what the answer to it
+    named (F01.FR.13): both are better than a token that fits. A late answer replaces what was known, unless the outcome
+    is there already.
     """
     now = clock.now()
     request = RemoteRequest.objects.select_for_update().filter(command=command).first()
@@ -82,6 +92,7 @@ def answered(
         return request
     request = request or RemoteRequest(command=command, station=command.station, kind=kind)
     request.evse, request.id_token, request.session = evse, id_token[:255], session
+    request.remote_start_id, request.transaction_id = remote_start_id, transaction_id[:36]
     request.state, request.reason, request.answered_at = state, reason, now
     is_open = state in RemoteRequest.OPEN
     request.due_at = _due_at(command.station, kind, now) if is_open else None

@@ -7,7 +7,13 @@ from django.db import transaction
 
 from cpo.lib import clock, events
 from stations.events import RemoteRequestChanged
-from stations.models import ChargingSession, Connector, ConnectorStatus, RemoteRequest
+from stations.models import (
+    ChargingSession,
+    Connector,
+    ConnectorStatus,
+    RemoteRequest,
+    TransactionEvent,
+)
 from stations.services import authorization
 
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
@@ -96,7 +102,38 @@ def _is_done(request: RemoteRequest) -> bool:
 
 
 def _has_started(request: RemoteRequest) -> bool:
-    """Look for the session with this token, begun since the request, that no other request has brought about."""
+    """Look for the session that the request has brought about: as the station names it, else by its token."""
+    session = _named(request) or _fitting(request)
+    if session is None:
+        return False
+    request.session = session
+    if session.authorization_status == "Accepted":
+        _end(request, State.SUCCEEDED)
+    elif session.status == ChargingSession.Status.ACTIVE and not session.id_token:
+        return False  # no token has been shown there yet
+    else:
+        _end(request, State.FAILED, Reason.TOKEN_REFUSED)
+    return True
+
+
+def _named(request: RemoteRequest) -> ChargingSession | None:
+    """Find the transaction that names the id of the request, or that the answer to it named (F01, F02)."""
+    sessions = ChargingSession.objects.filter(station_id=request.station_id)
+    if request.remote_start_id is not None:
+        since = (request.command.sent_at or request.command.created_at) - LOOK_BACK
+        named = TransactionEvent.objects.filter(
+            station_id=request.station_id, at__gte=since, remote_start_id=request.remote_start_id
+        )
+        event = named.values_list("transaction_id", flat=True).first()
+        if event is not None:
+            return sessions.filter(transaction_id=event).first()
+    if not request.transaction_id:
+        return None
+    return sessions.filter(transaction_id=request.transaction_id).exclude(id_token="").first()
+
+
+def _fitting(request: RemoteRequest) -> ChargingSession | None:
+    """Find the session with this token, begun since the request, that no other request has brought about."""
     since = request.command.sent_at or request.command.created_at
     sessions = ChargingSession.objects.filter(
         evse__station_id=request.station_id,
@@ -106,15 +143,7 @@ def _has_started(request: RemoteRequest) -> bool:
     ).exclude(remote_requests__kind=Kind.START)
     if request.evse_id is not None:
         sessions = sessions.filter(evse_id=request.evse_id)
-    session = sessions.order_by("id").first()
-    if session is None:
-        return False
-    request.session = session
-    if session.authorization_status == "Accepted":
-        _end(request, State.SUCCEEDED)
-    else:
-        _end(request, State.FAILED, Reason.TOKEN_REFUSED)
-    return True
+    return sessions.order_by("id").first()
 
 
 def _came_back_without(request: RemoteRequest) -> bool:

@@ -200,6 +200,23 @@ def use(session: ChargingSession, *, number: str) -> Reservation | None:
     return bind(reservation, session)
 
 
+@transaction.atomic(savepoint=False)
+def released(station: ChargingStation, *, number: int, status: str, reason: str = "") -> bool:
+    """Take a station's word that a reservation is over: `expired` or `removed` (OCPP 2.1 H04); False if it is not ours.
+
+    What is over already, by use or otherwise, stays as it is.
+    """
+    reservation = _locked(station=station, number=number)
+    if reservation is None:
+        return False
+    if not reservation.is_open:
+        return True
+    reservation.status, reservation.reason, reservation.previous = status, reason[:40], None
+    reservation.ended_at = clock.now()
+    save(reservation)
+    return True
+
+
 def subject(reservation: Reservation) -> str:
     """Return what commands about it name as their subject."""
     return f"reservation:{reservation.pk}"

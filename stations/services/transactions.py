@@ -38,7 +38,6 @@ from stations.services.ingest import EventRow
 
 LOCK_SPACE = 0x0CB2  # first half of the advisory lock of a transaction; the second is a hash of its id
 Status, Type = ChargingSession.Status, TransactionEvent.Type
-NO_AUTHORIZATION = "NoAuthorization"  # IdTokenEnumType: the station asks nobody
 NOBODY_YET = "Unknown"  # authorization status of a session to which no token was shown
 BEGIN, END = "Transaction.Begin", "Transaction.End"
 EVSE_UNKNOWN, EVENTS_MISSING, START_MISSING = "evse_unknown", "events_missing", "start_missing"
@@ -179,10 +178,7 @@ def _decide(
     """Decide about the token that the event shows; the first token of the transaction becomes the session's."""
     if said.id_token_type is None:
         return None
-    if said.id_token_type == NO_AUTHORIZATION:
-        decision = Decision(status="Accepted")
-    else:
-        decision = authorization.identify(said.row.id_token, station=station)
+    decision = authorization.identify_as(said.id_token_type, said.row.id_token, station=station)
     first = next((row for row in rows if row.id_token), None)
     is_its_own = first is None or (first.seq_no, first.at) == (said.row.seq_no, said.row.at)
     if not is_its_own:

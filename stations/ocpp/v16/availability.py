@@ -49,8 +49,8 @@ def status_notification(link: Link, incoming: Incoming) -> Payload:
     return {}
 
 
-def write_change(*, evse: Evse | None, is_operative: bool) -> tuple[str, Payload]:
-    """Write ChangeAvailability; connector 0 is the whole station."""
+def write_change(*, evse: Evse | None, is_operative: bool, connector: int = 0) -> tuple[str, Payload]:
+    """Write ChangeAvailability; connector 0 is the whole station. An EVSE of 1.6 is its one connector."""
     return "ChangeAvailability", {
         "connectorId": evse.number if evse else WHOLE_STATION,
         "type": "Operative" if is_operative else "Inoperative",

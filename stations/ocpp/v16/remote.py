@@ -7,8 +7,13 @@ from stations.services import remote
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
 
 
-def write_start(*, evse: Evse | None, id_token: str) -> tuple[str, Payload]:
-    """Write RemoteStartTransaction; without a connector the station chooses one, or says no."""
+def write_start(
+    *, evse: Evse | None, id_token: str, id_token_type: str = "", group_id: str = ""
+) -> tuple[str, Payload]:
+    """Write RemoteStartTransaction; without a connector the station chooses one, or says no.
+
+    1.6 names neither the type of a token nor its group here.
+    """
     payload: Payload = {"idTag": id_token}
     if evse is not None:
         payload["connectorId"] = evse.number

@@ -1,25 +1,48 @@
-"""Authorize (block C)."""
+"""Authorize and ClearCache (block C)."""
+
+from typing import Any
 
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v2 import values
-from stations.ports import Decision
-from stations.services import authorization
-from stations.services.transactions import NO_AUTHORIZATION
+from stations.pki.hash_data import HashData
+from stations.services import authorization, plug_and_charge
+from stations.services.plug_and_charge import Asked
 
 
 def authorize(link: Link, incoming: Incoming) -> Payload:
-    """Say whether the token may charge here, for how long that may be kept, and to which group it belongs (C01)."""
-    token = incoming.payload["idToken"]
-    if token.get("type") == NO_AUTHORIZATION:
-        decision = Decision(status="Accepted")
-    else:
-        decision = authorization.authorize(values.id_token(token), station=link.station)
-    incoming.flags += decision.flags
+    """Say whether the token may charge here, for how long that may be kept, and to which group it belongs (C01).
 
-    return {"idTokenInfo": values.id_token_info(decision)}
+    A contract comes with its certificate, or with what is needed to ask whether that still holds (C07).
+    """
+    payload = incoming.payload
+    token = payload["idToken"]
+    uid, type = values.id_token(token), str(token.get("type") or "")
+    told = payload.get("iso15118CertificateHashData") or []
+    certificate = str(payload.get("certificate") or "")
+    if not told and not certificate:
+        decision = authorization.authorize(uid, station=link.station, type=type)
+        incoming.flags += decision.flags
+        return {"idTokenInfo": values.id_token_info(decision)}
+
+    contract = plug_and_charge.authorize(
+        uid, station=link.station, certificate=certificate, asked=[_asked(one) for one in told]
+    )
+    incoming.flags += contract.decision.flags
+
+    return {
+        "idTokenInfo": values.id_token_info(contract.decision),
+        "certificateStatus": contract.certificate_status,
+    }
 
 
 def write_clear_cache() -> tuple[str, Payload]:
     """Write ClearCache (C11)."""
     return "ClearCache", {}
+
+
+def _asked(told: dict[str, Any]) -> Asked:
+    """Read an OCSPRequestDataType."""
+    names = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
+    data = HashData.told(*(str(told.get(name) or "").replace("\0", "") for name in names))
+    return Asked(data, str(told.get("responderURL") or ""))

@@ -1,14 +1,17 @@
-"""StatusNotification (G01)."""
+"""StatusNotification and ChangeAvailability (G01, G03, G04)."""
 
 from datetime import datetime
 
 from stations import readings
-from stations.models import ConnectorStatus
+from stations.models import AvailabilityWish, Command, ConnectorStatus, Evse
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v2 import topology, values
+from stations.services import availability
 from stations.services.ingest import StatusFact
 
+State = AvailabilityWish.State
+ANSWERS = {"Accepted": State.ACCEPTED, "Scheduled": State.SCHEDULED, "Rejected": State.REFUSED}
 FINER = frozenset(status.value for status in values.STATES.values())
 
 
@@ -54,3 +57,36 @@ def note(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str
     if known is None or known.status != word:
         link.statuses[evse_id, connector] = fact
         incoming.facts.statuses.append(fact)
+
+
+def write_change(*, evse: Evse | None, is_operative: bool, connector: int = 0) -> tuple[str, Payload]:
+    """Write ChangeAvailability: of a connector, an EVSE, or without one of the whole station (G03, G04)."""
+    payload: Payload = {"operationalStatus": "Operative" if is_operative else "Inoperative"}
+    if evse is not None:
+        payload["evse"] = {"id": evse.number} | ({"connectorId": connector} if connector else {})
+    return "ChangeAvailability", payload
+
+
+def change_availability(command: Command, answer: Payload | None) -> None:
+    """Keep what is wanted and what the station said to it; `Scheduled` is done when its transactions have ended."""
+    place = command.payload.get("evse") or {}
+    number = place.get("id") or 0  # EVSE 0 is the station
+    evse = Evse.objects.filter(station=command.station, number=number).first() if number else None
+    if number and evse is None:
+        return
+    if command.status == Command.Status.CANCELLED:
+        availability.taken_back(command)
+        return
+    if answer is not None:
+        state = ANSWERS[answer["status"]]
+    else:
+        was_refused = command.status == Command.Status.FAILED and command.error_code
+        state = State.REFUSED if was_refused else State.UNKNOWN
+
+    availability.answered(
+        command,
+        evse=evse,
+        connector=int(place.get("connectorId") or 0) if number else 0,
+        is_operative=command.payload["operationalStatus"] == "Operative",
+        state=state,
+    )

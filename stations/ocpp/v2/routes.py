@@ -5,13 +5,25 @@ the set of its schemas; `tests/architecture/test_routes.py` holds that.
 """
 
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
-from stations.ocpp.v2 import authorization, availability, metering, provisioning, transactions
+from stations.ocpp.v2 import (
+    authorization,
+    availability,
+    device_model,
+    local_list,
+    metering,
+    provisioning,
+    remote,
+    reservations,
+    transactions,
+)
 
 INBOUND_201 = {
     "Authorize": careful(authorization.authorize),
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "MeterValues": fast(metering.meter_values),
+    "NotifyReport": careful(device_model.notify_report, vital=True),
+    "ReservationStatusUpdate": careful(reservations.reservation_status_update),
     "StatusNotification": fast(availability.status_notification),
     "TransactionEvent": careful(
         transactions.transaction_event,
@@ -23,9 +35,9 @@ INBOUND_201 = {
 
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
 OUTBOUND_201: dict[str, OutcomeHandler | None] = {
-    "CancelReservation": None,
+    "CancelReservation": reservations.cancel_reservation,
     "CertificateSigned": None,
-    "ChangeAvailability": None,
+    "ChangeAvailability": availability.change_availability,
     "ClearCache": None,
     "ClearChargingProfile": None,
     "ClearDisplayMessage": None,
@@ -34,31 +46,31 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "CustomerInformation": None,
     "DataTransfer": None,
     "DeleteCertificate": None,
-    "GetBaseReport": None,
+    "GetBaseReport": device_model.report,
     "GetChargingProfiles": None,
     "GetCompositeSchedule": None,
     "GetDisplayMessages": None,
     "GetInstalledCertificateIds": None,
-    "GetLocalListVersion": None,
+    "GetLocalListVersion": local_list.get_local_list_version,
     "GetLog": None,
     "GetMonitoringReport": None,
-    "GetReport": None,
+    "GetReport": device_model.report,
     "GetTransactionStatus": transactions.get_transaction_status,
-    "GetVariables": None,
+    "GetVariables": device_model.get_variables,
     "InstallCertificate": None,
     "PublishFirmware": None,
-    "RequestStartTransaction": None,
-    "RequestStopTransaction": None,
-    "ReserveNow": None,
-    "Reset": None,
-    "SendLocalList": None,
+    "RequestStartTransaction": remote.request_start_transaction,
+    "RequestStopTransaction": remote.request_stop_transaction,
+    "ReserveNow": reservations.reserve_now,
+    "Reset": remote.reset,
+    "SendLocalList": local_list.send_local_list,
     "SetChargingProfile": None,
     "SetDisplayMessage": None,
     "SetMonitoringBase": None,
     "SetMonitoringLevel": None,
     "SetNetworkProfile": None,
     "SetVariableMonitoring": None,
-    "SetVariables": None,
+    "SetVariables": device_model.set_variables,
     "TriggerMessage": None,
     "UnlockConnector": None,
     "UnpublishFirmware": None,
@@ -67,8 +79,20 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
 
 # Requests of services: the domain's words in, the action and its payload out.
 WRITERS: dict[str, RequestWriter] = {
+    "ask_local_list": local_list.write_ask,
+    "base_report": device_model.write_base_report,
     "boot_notification": provisioning.ask_for_boot,
+    "cancel_reservation": reservations.write_cancel,
+    "change_availability": availability.write_change,
+    "change_variables": device_model.write_change,
     "clear_cache": authorization.write_clear_cache,
+    "read_variables": device_model.write_read,
+    "report": device_model.write_report,
+    "reserve": reservations.write_reserve,
+    "restart": remote.write_restart,
+    "send_local_list": local_list.write_send,
+    "start": remote.write_start,
+    "stop": remote.write_stop,
     "transaction_status": transactions.write_status,
 }
 
@@ -78,7 +102,7 @@ NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
         "ClearedChargingLimit", "FirmwareStatusNotification", "Get15118EVCertificate", "GetCertificateStatus",
         "LogStatusNotification", "NotifyChargingLimit", "NotifyCustomerInformation", "NotifyDisplayMessages",
         "NotifyEVChargingNeeds", "NotifyEVChargingSchedule", "NotifyEvent", "NotifyMonitoringReport",
-        "NotifyReport", "PublishFirmwareStatusNotification", "ReportChargingProfiles", "ReservationStatusUpdate",
+        "PublishFirmwareStatusNotification", "ReportChargingProfiles",
         "SecurityEventNotification", "SignCertificate",
     ),
     LATER,

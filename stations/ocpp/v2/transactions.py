@@ -71,7 +71,7 @@ def _prepare_start(link: Link, incoming: Incoming) -> bool:
         or not transaction_id
         or transaction_id in link.sessions
         or not uid
-        or token.get("type") == transactions.NO_AUTHORIZATION
+        or token.get("type") in authorization.BY_STATION
         or place not in link.connectors
         or begin_wh is None
         or any(reading.raw or reading.flags for reading in parsed.readings)

@@ -16,11 +16,26 @@ STATES = {
 }
 STATUSES = frozenset(status.value for status in ConnectorStatus)
 GROUP_TYPE = "Central"  # of a group id: we made it up
+CENTRAL, EMAID = "Central", "eMAID"
+# What a token of a stored type (OCPI TokenType) is called; words that 2.0.1 itself knows stay as they are.
+TOKEN_TYPES = {"RFID": "ISO14443", "EMAID": EMAID}
+KEPT_TYPES = frozenset({"Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress"})
 
 
 def id_token(token: dict[str, Any] | None) -> str:
     """Read an IdTokenType as it was presented; a NUL, which no text in the database can hold, becomes visible."""
     return str((token or {}).get("idToken") or "").replace("\0", "\ufffd")
+
+
+def write_id_token(uid: str, type: str) -> dict[str, str]:
+    """Write a token with its stored type; what was made up by a server is `Central` (IdTokenEnumType)."""
+    word = type if type in KEPT_TYPES else TOKEN_TYPES.get(type.upper(), CENTRAL)
+    return {"idToken": uid, "type": word}
+
+
+def write_group(group_id: str) -> dict[str, str]:
+    """Write a group id."""
+    return {"idToken": group_id, "type": GROUP_TYPE}
 
 
 def id_token_info(decision: Decision) -> dict[str, Any]:
@@ -30,7 +45,7 @@ def id_token_info(decision: Decision) -> dict[str, Any]:
     if expires_at is not None:
         info["cacheExpiryDateTime"] = timestamp(expires_at)
     if decision.group_id:
-        info["groupIdToken"] = {"idToken": decision.group_id, "type": GROUP_TYPE}
+        info["groupIdToken"] = write_group(decision.group_id)
     if decision.token is not None and decision.token.language:
         info["language1"] = decision.token.language
     return info
