@@ -43,7 +43,6 @@ from tests.stories.story import eventually, rows
 
 Make = Callable[..., Charger]
 Ada = ChargingStation
-SET, CLEAR, ASK = "SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"
 SIXTEEN = Decimal(16)
 
 
@@ -102,7 +101,10 @@ async def limited(transaction: Transaction, amps: Decimal = SIXTEEN) -> Installe
 
 
 def purposes(station: Charger) -> list[str]:
-    return [call["csChargingProfiles"]["chargingProfilePurpose"] for call in station.calls(SET, "in")]
+    return [
+        call["csChargingProfiles"]["chargingProfilePurpose"]
+        for call in station.calls("SetChargingProfile", "in")
+    ]
 
 
 # --- SetChargingProfile (5.16)
@@ -131,7 +133,7 @@ async def test_set_charging_profile_limits_a_running_transaction_by_its_id(charg
         await eventually(lambda: ChargingSession.objects.filter(status="ended").exists())
         await sweep()
 
-    (call,) = station.calls(SET, "in")
+    (call,) = station.calls("SetChargingProfile", "in")
     assert (call["connectorId"], call["csChargingProfiles"]["transactionId"]) == (1, transaction.id)
     assert limit_w == 6900
     assert await rows(lambda: InstalledProfile.objects.get().state) == "ended"  # 3.13.1: it goes with it
@@ -146,7 +148,9 @@ async def test_a_new_limit_replaces_the_profile_of_the_same_id(charger: Make, ad
             lambda: InstalledProfile.objects.filter(pk=row.pk, answers__0__answer="Accepted").exists()
         )
 
-    ids = [call["csChargingProfiles"]["chargingProfileId"] for call in station.calls(SET, "in")]
+    ids = [
+        call["csChargingProfiles"]["chargingProfileId"] for call in station.calls("SetChargingProfile", "in")
+    ]
     assert ids == [1, 1]
     assert [
         lying.profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] for lying in station.profiles
@@ -158,7 +162,7 @@ async def test_set_charging_profile_shares_a_maximum_of_the_whole_station(charge
         await reaches(await maximum(ada, Decimal(20)), "installed")
         await charging(station)
 
-    assert station.calls(SET, "in")[0]["connectorId"] == 0
+    assert station.calls("SetChargingProfile", "in")[0]["connectorId"] == 0
     assert station.outlets[1].limit_w == 20 * 690
 
 
@@ -198,7 +202,7 @@ async def test_a_unit_that_is_rejected_is_tried_in_the_other_one(charger: Make, 
 
     units = [
         call["csChargingProfiles"]["chargingSchedule"]["chargingRateUnit"]
-        for call in station.calls(SET, "in")
+        for call in station.calls("SetChargingProfile", "in")
     ]
     assert units == ["A", "W"]
     assert row.adaptations == ["watts"]
@@ -245,7 +249,7 @@ async def test_a_station_without_smart_charging_is_asked_once(charger: Make, ada
     async with up(charger, SetChargingProfile=refuses(code)) as station:
         await reaches(await default(ada), "refused")
 
-    assert len(station.calls(SET, "in")) == 1
+    assert len(station.calls("SetChargingProfile", "in")) == 1
     assert not (await rows(lambda: capabilities.of(fresh(ada)))).is_smart
 
 
@@ -260,10 +264,10 @@ async def test_a_callerror_for_one_unit_leads_to_the_other(charger: Make, ada: A
     async with up(charger, SetChargingProfile=refuses("PropertyConstraintViolation")) as station:
         row = await default(ada, may_fall_back=True)
         await eventually(lambda: Command.objects.filter(status="failed").count() >= 2)
-        station.reactions[SET] = accepts()
+        station.reactions["SetChargingProfile"] = accepts()
         await eventually(lambda: InstalledProfile.objects.filter(pk=row.pk).exclude(state="sent").exists())
 
-    assert len(station.calls(SET, "in")) >= 2
+    assert len(station.calls("SetChargingProfile", "in")) >= 2
 
 
 # --- no answer, a late answer, a station that is away
@@ -272,13 +276,13 @@ async def test_a_callerror_for_one_unit_leads_to_the_other(charger: Make, ada: A
 async def test_an_unanswered_profile_is_unknown_and_sent_again(charger: Make, ada: Ada) -> None:
     async with up(charger, SetChargingProfile=keeps_silent()) as station:
         row = await reaches(await default(ada), "unknown")
-        del station.reactions[SET]
-        station.reactions[SET] = accepts()
+        del station.reactions["SetChargingProfile"]
+        station.reactions["SetChargingProfile"] = accepts()
         await rows(lambda: InstalledProfile.objects.update(next_try_at=clock.now()))
         await sweep()
         await reaches(row, "installed")
 
-    first, second = station.calls(SET, "in")
+    first, second = station.calls("SetChargingProfile", "in")
     assert first == second
 
 
@@ -288,7 +292,7 @@ async def test_a_late_answer_is_kept_and_believed(charger: Make, ada: Ada) -> No
         await reaches(row, "unknown")
         await reaches(row, "installed")
 
-    command = await rows(lambda: Command.objects.filter(action=SET).get())
+    command = await rows(lambda: Command.objects.filter(action="SetChargingProfile").get())
     assert (command.status, command.answered_late) == ("timed_out", True)
 
 
@@ -299,7 +303,7 @@ async def test_a_profile_for_a_station_that_is_away_waits_for_it(charger: Make, 
     async with up(charger) as station:
         await reaches(row, "installed")
 
-    assert len(station.calls(SET, "in")) == 1
+    assert len(station.calls("SetChargingProfile", "in")) == 1
 
 
 async def test_a_limit_of_a_load_balancer_is_kept_for_a_station_that_is_away(charger: Make, ada: Ada) -> None:
@@ -321,10 +325,12 @@ async def test_after_a_boot_what_must_hold_is_sent_again(charger: Make, ada: Ada
         await station.kill()
         station.profiles = []  # it forgets, against the errata
         await station.come_up()
-        await eventually(lambda: Command.objects.filter(action=SET, status="answered").count() == 2)
+        await eventually(
+            lambda: Command.objects.filter(action="SetChargingProfile", status="answered").count() == 2
+        )
 
     assert [lying.key[0] for lying in station.profiles] == ["TxDefaultProfile"]
-    again = await rows(lambda: Command.objects.filter(action=SET).order_by("-id").first())
+    again = await rows(lambda: Command.objects.filter(action="SetChargingProfile").order_by("-id").first())
     assert again is not None
     assert again.requested_by == profile_upkeep.BY_US
 
@@ -361,7 +367,7 @@ async def test_clear_charging_profile_by_id(charger: Make, ada: Ada, status: str
         await rows(lambda: smart_charging.clear(row))
         await reaches(row, "cleared")
 
-    assert station.calls(CLEAR, "in") == [{"id": 1}]
+    assert station.calls("ClearChargingProfile", "in") == [{"id": 1}]
     assert station.profiles == []
 
 
@@ -380,11 +386,11 @@ async def test_clear_charging_profile_with_criteria_that_must_all_match(charger:
 async def test_clear_charging_profile_unanswered_is_asked_again(charger: Make, ada: Ada) -> None:
     async with up(charger) as station:
         row = await reaches(await default(ada), "installed")
-        whole = station.reactions[CLEAR]
-        station.reactions[CLEAR] = keeps_silent()
+        whole = station.reactions["ClearChargingProfile"]
+        station.reactions["ClearChargingProfile"] = keeps_silent()
         await rows(lambda: smart_charging.clear(row))
         await eventually(lambda: InstalledProfile.objects.filter(pk=row.pk, tries=1).exists())
-        station.reactions[CLEAR] = whole
+        station.reactions["ClearChargingProfile"] = whole
         await rows(lambda: InstalledProfile.objects.update(next_try_at=clock.now()))
         await sweep()
         await reaches(row, "cleared")
@@ -414,6 +420,7 @@ async def asked(ada: Ada, evse_number: int = 1, **options: Any) -> CompositeRepo
 
 
 async def test_get_composite_schedule_is_what_we_compute(charger: Make, ada: Ada) -> None:
+    """GetCompositeSchedule is answered from the station's own arithmetic (section 5.7)."""
     async with up(charger) as station:
         await charging(station)
         await reaches(await default(ada, Decimal(10)), "installed")
@@ -496,5 +503,5 @@ async def test_combinations_that_cannot_be_are_never_sent(charger: Make, ada: Ad
         assert await rows(refusals) == ["evseId", "evseId", "evseId", "evseId"]
         await station.heartbeat()
 
-    assert station.calls(SET, "in") == []
+    assert station.calls("SetChargingProfile", "in") == []
     assert not await rows(lambda: InstalledProfile.objects.exists())
