@@ -1,4 +1,6 @@
-"""What stations are set to: read, stored, changed, wished for (OCPP 1.6 sections 5.3, 5.8 and chapter 9).
+"""What stations are set to: read, stored, changed, wished for (OCPP 1.6 sections 5.3, 5.8, chapter 9; 2.1 B05 to B08).
+
+One door for every version: a 1.6 key is a name, a 2.x variable is written as `variable_keys` says.
 
 What a station reports is stored as it says it; what the operator wishes stands beside it, and a difference is drift.
 Nothing is written to a station by itself, unless a template of the operator's says so (`configuration_templates`).
@@ -9,14 +11,18 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from cpo.lib import clock, events, redact
 from stations.events import VariablesChanged
 from stations.models import ChargingStation, Command, Variable
-from stations.services import commands
+from stations.services import commands, device_model, requests, variable_keys, variable_rows
 from stations.services.errors import InvalidPayload, NotConfirmed, SecretKey
 from stations.services.guarded_keys import is_guarded, is_secret
+from stations.services.variable_keys import VariableKey
+from stations.services.variable_rows import is_drifting, lock, upsert
+
+__all__ = ["is_drifting", "lock", "upsert"]  # rows are compared and written in one way in every version
 
 READ, CHANGE = "GetConfiguration", "ChangeConfiguration"
 AFTER_BOOT = "boot"  # who asked, where nobody did
@@ -25,7 +31,6 @@ CHUNK = 20  # keys in one question to a station that never told how many it take
 KEYS_AT_MOST = 1000  # of one answer that are stored
 KEY_LENGTH = 50  # characters of a key that we send, CiString50Type
 VALUE_LENGTH = 500  # characters of a value that we send, CiString500Type
-LOCK_SPACE = 0x0CB1  # first half of the advisory lock under which a station's wishes and reports are compared
 NAME_LENGTH = 255  # characters of a name that a station told; the standard's 50 are not always kept
 READ_AGAIN_AFTER = timedelta(
     hours=1
@@ -56,10 +61,8 @@ def store(station_id: int, *, keys: list[dict[str, Any]], unknown: list[str], no
     for key in keys[:KEYS_AT_MOST]:
         name = key["key"][:NAME_LENGTH].casefold()
         row = rows[name] = known.get(name) or _new(station_id, key["key"])
-        value = None if is_secret(key["key"]) or key["value"] is None else redact.frame(key["value"])
-        if row.reported_at is not None and row.value != value:
-            row.changed_at = now
-        row.value, row.is_readonly, row.is_supported, row.reported_at = value, key["readonly"], True, now
+        variable_rows.take(row, key["value"], at=now)
+        row.is_readonly = key["readonly"]
     for text in unknown[:KEYS_AT_MOST]:
         name = text[:NAME_LENGTH].casefold()
         if name not in rows:
@@ -81,22 +84,28 @@ def read(
     queue_offline: bool = False,
     priority: int = 0,
 ) -> list[Command]:
-    """Queue GetConfiguration: of everything, or of these keys in as many questions as the station needs (5.8).
+    """Queue a reading: of everything, or of these keys in as many questions as the station needs (5.8; B06, B07).
 
-    Raise what `commands.queue` raises.
+    Raise what `requests.queue` raises.
     """
     options: dict[str, Any] = {
         "requested_by": requested_by, "user": user, "queue_offline": queue_offline, "priority": priority,
     }  # fmt: skip
+    is_modelled = device_model.is_spoken(station)
     if keys is None:
-        return [commands.queue(station, action=READ, payload={}, **options)]
-    once: dict[str, str] = {}
-    for key in keys:
-        once.setdefault(key.casefold(), key)
+        if is_modelled:
+            return [device_model.ask_base(station, **options)]
+        return [requests.queue(station, "read_variables", facts={"keys": []}, **options)]
+    wanted = [variable_keys.parse(key) for key in keys]
+    if is_modelled:
+        return device_model.read(station, wanted, **options)
+    once: dict[VariableKey, VariableKey] = {}
+    for key in wanted:
+        once.setdefault(key.folded, key)
     names = list(once.values())
     size = _chunk_size(station.pk)
     parts = [names[start : start + size] for start in range(0, len(names), size)]
-    return [commands.queue(station, action=READ, payload={"key": part}, **options) for part in parts]
+    return [requests.queue(station, "read_variables", facts={"keys": part}, **options) for part in parts]
 
 
 def change(
@@ -109,20 +118,20 @@ def change(
     confirmed: bool = False,
     queue_offline: bool = False,
 ) -> Command:
-    """Queue ChangeConfiguration (5.3); once the station accepts, the key is read again.
+    """Queue ChangeConfiguration (5.3) or SetVariables (B05); once the station accepts, the key is read again.
 
     Whether the key can be written the station decides: what it says about that is not always true. Raise
-    `NotConfirmed` for a guarded key without `confirmed`, and what `commands.queue` raises.
+    `NotConfirmed` for a guarded key without `confirmed`, and what `requests.queue` raises.
     """
     if redact.BLANK in value:
         raise InvalidPayload("value", "the blanks stand for a secret that is not kept: write it out")
-    row = _by_name(station.pk).get(key.casefold())
-    if not confirmed and is_guarded(key, value, row.value if row else None):
+    row, wanted = _find(station.pk, key)
+    if not confirmed and is_guarded(wanted.name, value, row.value if row else None):
         raise NotConfirmed(f"a wrong {key} can cut the station off: confirm the change")
-    return commands.queue(
+    return requests.queue(
         station,
-        action=CHANGE,
-        payload={"key": row.name if row else key, "value": value},
+        "change_variables",
+        facts={"changes": [(wanted, value)]},
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
@@ -135,19 +144,20 @@ def desire(station: ChargingStation, *, key: str, value: str | None) -> None:
 
     It stands above the templates. Raise `SecretKey` for a secret, `InvalidPayload` for what cannot be a key or value.
     """
-    if value is not None and is_secret(key):
-        raise SecretKey(f"{key} is a secret: it is kept nowhere")
-    if not 0 < len(key) <= KEY_LENGTH:
-        raise InvalidPayload("key", f"1 to {KEY_LENGTH} characters")
     lock(station.pk)
-    row = _by_name(station.pk).get(key.casefold())
+    row, wanted = _find(station.pk, key)
+    if value is not None and is_secret(wanted.name):
+        raise SecretKey(f"{key} is a secret: it is kept nowhere")
     if value is None and (row is None or row.template_id is not None):
         return
-    row = row or _new(station.pk, key)
+    row = row or Variable(station_id=station.pk, **wanted._asdict())
     row.desired, row.template = value, None
     row.is_drifting = is_drifting(row)
     upsert([row], fields=["desired", "template", "is_drifting"])
-    Variable.objects.filter(station=station, name=row.name, desired=None, reported_at=None).delete()
+    kept_nowhere = variable_keys.of(row)._asdict()
+    Variable.objects.filter(
+        station=station, desired=None, reported_at=None, answer="", **kept_nowhere
+    ).delete()
     events.publish(VariablesChanged(station.pk))
 
 
@@ -158,21 +168,13 @@ def drift(station: ChargingStation) -> list[Variable]:
     ]
 
 
-def is_drifting(row: Variable) -> bool:
-    """Tell whether the reported value is not the desired one; unknown, so False, before the first report.
-
-    Spaces around the members of a list and the case of true and false make no difference.
-    """
-    if row.desired is None or row.reported_at is None:
-        return False
-    return not row.is_supported or row.value is None or _plain(row.value) != _plain(row.desired)
-
-
 def changed(station_id: int, *, key: str, status: str) -> None:
     """Take the station's answer to a change: read an accepted key again, note an unknown one.
 
     What needs a reboot is read after the boot. Nobody can read a secret.
     """
+    known = Variable.objects.filter(station_id=station_id, component="", name__iexact=key)
+    known.update(answer=status[:40], answer_reason="")
     if status == "NotSupported":
         store(station_id, keys=[], unknown=[key], now=clock.now())
     elif status == "Accepted" and not is_secret(key):
@@ -208,6 +210,8 @@ def after_boot(station: ChargingStation, *, is_new_firmware: bool) -> Command | 
     that one which cannot bear the question does not boot for ever (quirk 9), and is then asked key by key, for some
     answer only that (quirk 24).
     """
+    if device_model.is_spoken(station):
+        return device_model.after_boot(station, is_new_firmware=is_new_firmware)
     if not settings.OCPP_READ_CONFIGURATION_AFTER_BOOT:
         return None
     lately = _lately(station)
@@ -248,7 +252,7 @@ def _lately(station: ChargingStation) -> Lately:
 def _is_unread(station: ChargingStation, lately: Lately) -> bool:
     if lately.at is not None and clock.now() - lately.at < READ_AGAIN_AFTER:
         return False
-    return not Variable.objects.filter(station=station, reported_at__isnull=False).exists()
+    return not Variable.objects.filter(station=station, component="", reported_at__isnull=False).exists()
 
 
 def _wanted(known: dict[str, Variable]) -> list[str]:
@@ -256,6 +260,18 @@ def _wanted(known: dict[str, Variable]) -> list[str]:
     wanted = {name.casefold(): name for name in REQUIRED}
     wanted |= {name: row.name for name, row in known.items() if row.is_supported and row.reported_at}
     return [name for name in wanted.values() if len(name) <= KEY_LENGTH]
+
+
+def _find(station_id: int, key: str) -> tuple[Variable | None, VariableKey]:
+    """Find what somebody means by a key, as the station spells it: one that it told, or one that may be."""
+    row = _by_name(station_id).get(key.strip().casefold())
+    if row is not None:
+        return row, variable_keys.of(row)
+    wanted = variable_keys.parse(key)
+    if wanted.component:
+        wanted = device_model.spelt(station_id, wanted)
+        row = Variable.objects.filter(station_id=station_id, **wanted._asdict()).first()
+    return row, wanted
 
 
 def _by_name(station_id: int) -> dict[str, Variable]:
@@ -267,31 +283,8 @@ def _new(station_id: int, name: str) -> Variable:
     return Variable(station_id=station_id, name=name[:NAME_LENGTH])
 
 
-def lock(station_id: int) -> None:
-    """Let one transaction at a time compare what a station reports with what it shall be."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [LOCK_SPACE, station_id % 2**31])
-
-
-def upsert(rows: Iterable[Variable], *, fields: list[str]) -> None:
-    """Write these columns in one statement: what others write at the same time to other columns stays."""
-    for row in rows:
-        row.pk = None
-    Variable.objects.bulk_create(
-        sorted(rows, key=lambda row: [str(getattr(row, field)) for field in Variable.KEY]),
-        update_conflicts=True,
-        unique_fields=["station", *Variable.KEY],
-        update_fields=fields,
-    )
-
-
 def _chunk_size(station_id: int) -> int:
     row = _by_name(station_id).get(MAX_KEYS.casefold())
     if row is None or not row.value or not row.value.isascii() or not row.value.isdigit():
         return CHUNK
     return max(1, min(int(row.value[:6]), KEYS_AT_MOST))
-
-
-def _plain(value: str) -> tuple[str, ...]:
-    members = tuple(member.strip() for member in value.split(","))
-    return tuple(m.lower() if m.lower() in ("true", "false") else m for m in members)

@@ -23,9 +23,10 @@ from stations.models import (
     TemplateValue,
     Variable,
 )
-from stations.services import commands, configuration
+from stations.services import commands, configuration, device_model, requests, variable_keys
 from stations.services.errors import InvalidPayload, SecretKey
 from stations.services.guarded_keys import is_guarded, is_secret
+from stations.services.variable_keys import VariableKey
 
 STATIONS_AT_ONCE = 500  # of one template that one task fits
 ENFORCED_EVERY = timedelta(
@@ -36,12 +37,15 @@ FIT = "stations.tasks.fit_templates"
 
 
 class Value(NamedTuple):
-    """One desired value; 1.6 keys have no component."""
+    """One desired value; 1.6 keys have no component. Of a 2.x variable it is the attribute `Actual`."""
 
     name: str
     value: str
     component: str = ""
     instance: str = ""
+    component_instance: str = ""
+    evse_number: int = 0
+    connector_number: int = 0
 
 
 @transaction.atomic(savepoint=False)
@@ -60,10 +64,10 @@ def save(
 
     Raise `SecretKey` for a value that is a secret, `InvalidPayload` for a name or value that no station takes.
     """
-    once = {(v.component, v.instance, v.name.casefold()): _checked(v) for v in values}
+    once = {_key_of(v).folded: _checked(v) for v in values}
     if len(once) > VALUES_AT_MOST:
         raise InvalidPayload("values", f"at most {VALUES_AT_MOST}")
-    if ConfigurationTemplate.objects.filter(name=name).exclude(pk=template.pk if template else None).exists():
+    if ConfigurationTemplate.objects.filter(name=name).exclude(pk=(template.pk or 0) if template else 0).exists():
         raise InvalidPayload("name", "another template has this name")
     former = _reach(template) if template is not None else None
     template = template or ConfigurationTemplate()
@@ -116,14 +120,11 @@ def fitting(station: ChargingStation) -> list[ConfigurationTemplate]:
 def fit(station: ChargingStation) -> int:
     """Lay the wishes of all templates onto one station; return how many of its values changed."""
     configuration.lock(station.pk)
-    wishes: dict[tuple[str, str, str], tuple[ConfigurationTemplate, TemplateValue]] = {}
+    wishes: dict[VariableKey, tuple[ConfigurationTemplate, TemplateValue]] = {}
     for template in fitting(station):
         for value in template.values.all():
-            wishes[value.component, value.instance, value.name.casefold()] = (template, value)
-    rows = {
-        (row.component, row.instance, row.name.casefold()): row
-        for row in Variable.objects.filter(station=station)
-    }
+            wishes[_key_of(value).folded] = (template, value)
+    rows = {variable_keys.of(row).folded: row for row in Variable.objects.filter(station=station)}
     changed: list[Variable] = []
     for key, row in rows.items():
         if row.template_id is not None and key not in wishes:
@@ -135,9 +136,7 @@ def fit(station: ChargingStation) -> int:
             continue  # wished for this station alone
         if found is not None and (found.template_id, found.desired) == (template.pk, value.value):
             continue
-        row = found or Variable(
-            station=station, component=value.component, instance=value.instance, name=value.name
-        )
+        row = found or Variable(station=station, **_key_of(value)._asdict())
         row.template, row.desired = template, value.value
         row.is_drifting = configuration.is_drifting(row)
         changed.append(row)
@@ -182,11 +181,12 @@ def bring_in_line(
     queue_offline: bool = True,
     template: ConfigurationTemplate | None = None,
 ) -> list[Command]:
-    """Queue ChangeConfiguration for what drifts, as wished; each is read again once accepted.
+    """Queue changes of what drifts, as wished; each is read again once accepted.
 
-    Guarded keys, read-only ones and those on their way already are left out. Raise what `commands.queue` raises.
+    Guarded keys, read-only ones, those of another version's words and those on their way already are left out. Raise
+    what `commands.queue` raises.
     """
-    rows = Variable.objects.filter(station=station, is_drifting=True, is_readonly=False, component="")
+    rows = _of_its_words(Variable.objects.filter(is_drifting=True, is_readonly=False), station)
     if template is not None:
         rows = rows.filter(template=template)
     open_subjects = set(
@@ -206,26 +206,30 @@ def bring_in_line(
 def enforce(station_id: int) -> list[Command]:
     """Correct by itself what drifts from templates that say so, each value once a day at most."""
     horizon = clock.now() - ENFORCED_EVERY
-    rows = Variable.objects.filter(
-        station_id=station_id, is_drifting=True, is_readonly=False, component="", template__is_enforced=True
-    ).select_related("station")
+    enforced = Variable.objects.filter(is_drifting=True, is_readonly=False, template__is_enforced=True)
+    station = ChargingStation.objects.get(pk=station_id)
+    rows = _of_its_words(enforced, station)
     sent = []
     for row in rows:
         tried = Command.objects.filter(subject=f"variable:{row.pk}", created_at__gt=horizon).exists()
         if not tried and row.is_supported and not is_guarded(row.name, row.value, row.desired):
             sent.append(
-                _send(
-                    row.station, row, requested_by="template", priority=commands.AUTOMATIC, queue_offline=True
-                )
+                _send(station, row, requested_by="template", priority=commands.AUTOMATIC, queue_offline=True)
             )
     return sent
 
 
+def _of_its_words(rows: QuerySet[Variable], station: ChargingStation) -> QuerySet[Variable]:
+    """Leave out what another version knew the station by: it may have come back with a newer one."""
+    rows = rows.filter(station=station)
+    return rows.exclude(component="") if device_model.is_spoken(station) else rows.filter(component="")
+
+
 def _send(station: ChargingStation, row: Variable, **options: Any) -> Command:
-    return commands.queue(
+    return requests.queue(
         station,
-        action=configuration.CHANGE,
-        payload={"key": row.name, "value": row.desired},
+        "change_variables",
+        facts={"changes": [(variable_keys.of(row), row.desired)]},
         subject=f"variable:{row.pk}",
         **options,
     )
@@ -239,6 +243,17 @@ def _checked(value: Value) -> Value:
     if len(value.value) > configuration.VALUE_LENGTH:
         raise InvalidPayload("value", f"at most {configuration.VALUE_LENGTH} characters")
     return value._replace(name=value.name.strip())
+
+
+def _key_of(value: Value | TemplateValue) -> VariableKey:
+    return VariableKey(
+        name=value.name,
+        component=value.component,
+        component_instance=value.component_instance,
+        evse_number=value.evse_number,
+        connector_number=value.connector_number,
+        instance=value.instance,
+    )
 
 
 def _reach(template: ConfigurationTemplate) -> tuple[Any, ...]:

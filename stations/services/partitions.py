@@ -1,4 +1,4 @@
-"""Parts of the bulk tables: frames by day, samples, transaction and device events by month; made ahead, dropped in time.
+"""Parts of the bulk tables: frames by day, samples and events by month; made ahead, dropped in time.
 
 What lies outside every part (a late sample of last year) goes to the default part, so that nothing is ever refused. A
 part whose range already has rows in the default part is made by moving them.
@@ -19,7 +19,7 @@ LOCK = 0x0CB1  # advisory lock: one process maintains at a time
 
 
 def maintain() -> None:
-    """Make the parts of the coming days and months and drop frames and device events older than JOURNAL_RETENTION_DAYS."""
+    """Make the parts of the coming days and months; drop frames and device events after JOURNAL_RETENTION_DAYS."""
     today = clock.now().astimezone(UTC).date()
     for offset in range(-1, DAYS_AHEAD):
         day = today + timedelta(days=offset)

@@ -6,6 +6,21 @@ from cpo.lib import clock
 from stations.models import Command
 from stations.ocpp.route import Payload
 from stations.services import configuration, configuration_templates
+from stations.services.errors import InvalidPayload, UnknownAction
+from stations.services.variable_keys import VariableKey
+
+
+def write_read(*, keys: list[VariableKey]) -> tuple[str, Payload]:
+    """Write GetConfiguration of these keys, or of everything."""
+    return "GetConfiguration", {"key": [_name(key) for key in keys]} if keys else {}
+
+
+def write_change(*, changes: list[tuple[VariableKey, str]]) -> tuple[str, Payload]:
+    """Write ChangeConfiguration, which takes one key."""
+    if len(changes) != 1:
+        raise InvalidPayload("changes", "1.6 changes one key at a time")
+    key, value = changes[0]
+    return "ChangeConfiguration", {"key": _name(key), "value": value}
 
 
 def get_configuration(command: Command, answer: Payload | None) -> None:
@@ -49,3 +64,9 @@ def _list(members: Any) -> list[Any]:
     if isinstance(members, list):
         return members
     return [] if members is None else [members]
+
+
+def _name(key: VariableKey) -> str:
+    if key.component:
+        raise UnknownAction(f"OCPP 1.6 has keys and no components: {key}")
+    return key.name
