@@ -1,8 +1,12 @@
 """The firmware and logs tab of a station's page: what was sent, what came, and the forms of new ones."""
 
-from typing import Any
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django import forms
+from django.db.models import F, TextField, Value
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy
 
 from cpo import access
@@ -12,6 +16,7 @@ from stations.models import ChargingStation, FirmwareStatus, LogStatus, LogUploa
 from stations.services import files, firmware_library
 
 SHOWN = 15  # updates and logs on a station's page
+WORDS = 300  # of firmware and of logs that are looked at
 STRAY = 5  # words that belong to nothing of ours
 PROTOCOLS = "SupportedFileTransferProtocols"  # configuration key of 1.6 (section 9.1)
 
@@ -67,49 +72,84 @@ class LogForm(forms.Form):
     latest = forms.DateTimeField(label=gettext_lazy("to"), required=False, widget=_MOMENT)
 
 
+class Said(NamedTuple):
+    """One thing that was said about an update (`kind` firmware), a log (log), or by configuration (protocols)."""
+
+    kind: str
+    of: int | None
+    status: str
+    remark: str
+    at: datetime
+
+
+Words = dict[tuple[str, int | None], list[Said]]
+
+
 def parts(request: ConsoleRequest, found: ChargingStation) -> dict[str, Part]:
     """Give the live parts of the tab."""
 
     def read() -> dict[str, Any]:
+        said = _said(found)
         updates = access.firmware_updates(request.principal).filter(station=found)
-        rows = updates.select_related("image", "link").prefetch_related("history").order_by("-id")
-        return {"updates": list(rows[:SHOWN]), **_strays(found), **_logs(request, found)}
+        shown = list(updates.select_related("image", "link").order_by("-id")[:SHOWN])
+        for update in shown:
+            update.words = said.get(("firmware", update.pk), [])  # type: ignore[attr-defined]
+        strays = [*said.get(("firmware", None), [])[-STRAY:], *said.get(("log", None), [])[-STRAY:]]
+        return {
+            "updates": shown,
+            "logs": _logs(request, found, said),
+            "strays": sorted(strays, key=lambda row: row.at, reverse=True)[:STRAY],
+            "cannot_transfer": _cannot_transfer(said),
+        }
 
     return {"files": Part("console/_station_files.html", read)}
 
 
-def _logs(request: ConsoleRequest, found: ChargingStation) -> dict[str, Any]:
+def _logs(request: ConsoleRequest, found: ChargingStation, said: Words) -> list[LogUpload] | None:
+    """Return the newest logs, None for somebody who may not read them."""
     if not access.may(request.principal, "log.view"):
-        return {"logs": None}
-    logs = access.log_uploads(request.principal).filter(station=found)
-    rows = logs.select_related("file", "link").prefetch_related("history").order_by("-id")
-    return {"logs": list(rows[:SHOWN])}
+        return None
+    rows = access.log_uploads(request.principal).filter(station=found).select_related("file", "link")
+    shown = list(rows.order_by("-id")[:SHOWN])
+    for upload in shown:
+        upload.words = said.get(("log", upload.pk), [])  # type: ignore[attr-defined]
+    return shown
 
 
-def _strays(found: ChargingStation) -> dict[str, Any]:
-    """Give the newest words that belong to no update and no request of ours."""
-    firmware_words = FirmwareStatus.objects.filter(station=found, update=None).order_by("-id")
-    log_words = LogStatus.objects.filter(station=found, upload=None).order_by("-id")
-    strays: list[FirmwareStatus | LogStatus] = [*firmware_words[:STRAY], *log_words[:STRAY]]
-    return {"strays": sorted(strays, key=lambda row: row.at, reverse=True)[:STRAY]}
+def _said(found: ChargingStation) -> Words:
+    """Return all that was said lately, oldest first, in one question: it is asked at every change."""
+    columns = ("kind", "of", "said", "remark", "at")
+    firmware = FirmwareStatus.objects.filter(station=found).order_by("-id")
+    logs = LogStatus.objects.filter(station=found).order_by("-id")
+    protocols = Variable.objects.filter(station=found, name__iexact=PROTOCOLS, is_supported=True).order_by(
+        "id"
+    )
+    of_firmware = firmware.annotate(
+        kind=Value("firmware"), of=F("update_id"), said=Cast("status", TextField())
+    )
+    of_logs = logs.annotate(kind=Value("log"), of=F("upload_id"), said=Cast("status", TextField()))
+    of_protocols = protocols.annotate(
+        kind=Value("protocols"), of=F("station_id"), said=F("value"), remark=Value(""), at=F("reported_at")
+    )
+    rows = of_firmware.values_list(*columns)[:WORDS].union(
+        of_logs.values_list(*columns)[:WORDS], of_protocols.values_list(*columns)[:1], all=True
+    )
+    words: Words = defaultdict(list)
+    for row in reversed(list(rows)):
+        words[row[0], row[1]].append(Said(*row))
+    return words
+
+
+def _cannot_transfer(said: Words) -> str:
+    """Return the protocols that the station says it has when ours is not among them, else ''."""
+    told = next((rows[0].status or "" for (kind, _), rows in said.items() if kind == "protocols"), "")
+    known = {word.strip().upper() for word in told.split(",") if word.strip()}
+    return told if known and files.transport() not in known else ""
 
 
 def form(request: ConsoleRequest, found: ChargingStation) -> Read:
-    """Give what stands still beside them: the two forms, and whether the station can reach us at all."""
-
-    def read() -> dict[str, Any]:
-        return {
-            "update_form": UpdateForm(station=found, auto_id="update_%s"),
-            "log_form": LogForm(auto_id="log_%s"),
-            "cannot_transfer": cannot_transfer(found),
-        }
-
-    return read
-
-
-def cannot_transfer(found: ChargingStation) -> str:
-    """Return the protocols that the station says it has when ours is not among them, else ''."""
-    row = Variable.objects.filter(station=found, name__iexact=PROTOCOLS, is_supported=True).first()
-    told = (row.value or "") if row else ""
-    known = {word.strip().upper() for word in told.split(",") if word.strip()}
-    return told if known and files.transport() not in known else ""
+    """Give what stands still beside them: the two forms."""
+    return lambda: {
+        "update_form": UpdateForm(station=found, auto_id="update_%s"),
+        "log_form": LogForm(auto_id="log_%s"),
+    }

@@ -29,7 +29,6 @@ PAGES: dict[str, Any] = {
     "firmware-signer-new": lambda n: [],
     "firmware-campaign-new": lambda n: [],
     "firmware-campaign": lambda n: [n.campaign.uid],
-    "log-file": lambda n: [n.log.uid],
     "reservations": lambda n: [],
     "charging-profiles": lambda n: [],
     "charging-profile-new": lambda n: [],
@@ -130,7 +129,7 @@ ACTIONS: dict[str, Any] = {
     "partner-new": lambda n: [],
     "push-retry": lambda n: [n.push.pk],
 }
-OPEN = {"login", "logout"}  # have tests of their own
+OPEN = {"login", "logout", "log-file"}  # have tests of their own
 
 TABS = {
     "station": [

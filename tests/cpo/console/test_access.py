@@ -11,6 +11,11 @@ from tests.cpo.console import network, routes
 
 Person = Callable[..., Client]
 NETWORK_PAGES = {
+    "firmware",
+    "firmware-new",
+    "firmware-signer-new",
+    "firmware-campaign-new",
+    "firmware-campaign",
     "onboarding",
     "partners",
     "partner",
