@@ -86,7 +86,7 @@ def keep_own() -> int:
                 create_defaults={
                     **_facts(certificate),
                     "is_own": True,
-                    "name": x.label(certificate.subject)[:100],
+                    "name": _short(certificate),
                 },
             )
             fresh += created
@@ -96,6 +96,11 @@ def keep_own() -> int:
 def installed_in(root: RootCertificate) -> int:
     """Return in how many stations a root was reported."""
     return InstalledCertificate.objects.filter(root=root).values("station").distinct().count()
+
+
+def _short(certificate: x509.Certificate) -> str:
+    """Name a root as people call it: its CN, if it has one."""
+    return (x.common_names(certificate.subject) or [x.label(certificate.subject)])[0][:100]
 
 
 def _facts(certificate: x509.Certificate) -> dict[str, object]:

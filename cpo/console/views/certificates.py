@@ -35,7 +35,7 @@ from stations.services import certificate_authority, installed_certificates, roo
 from stations.services import certificates as service
 from stations.services.errors import InvalidPayload, NotConfirmed, NotOpen, StationOffline, UnknownAction
 
-MONTHS = 12  # of the calendar
+MONTHS = 24  # of the calendar
 REFUSALS = (StationOffline, UnknownAction, InvalidPayload, NotOpen)
 
 
@@ -96,7 +96,7 @@ def _rows(request: ConsoleRequest) -> dict[str, Any]:
 
 
 def _calendar(request: ConsoleRequest) -> dict[str, Any]:
-    """Count how many certificates in force end in each of the coming months."""
+    """Count how many certificates in force end in each of the coming months, those with none left out."""
     now = clock.now()
     ends = (
         access.station_certificates(request.principal)
@@ -107,15 +107,12 @@ def _calendar(request: ConsoleRequest) -> dict[str, Any]:
         )
         .values_list("not_after", flat=True)
     )
-    counts = Counter(f"{moment:%Y-%m}" for moment in ends)
-    first = now.year * 12 + now.month - 1
-    names = [f"{number // 12}-{number % 12 + 1:02d}" for number in range(first, first + MONTHS)]
-    most = max(counts.values(), default=0)
+    months = Counter(f"{moment:%Y-%m}" for moment in ends)
     soon = access.station_certificates(request.principal).filter(
         state__in=StationCertificate.VALID, not_after__gt=now, not_after__lte=now + timedelta(days=30)
     )
     return {
-        "months": [(name, counts[name], counts[name] * 100 // most if most else 0) for name in names],
+        "months": sorted(months.items()),
         "soon": list(soon.select_related("station").order_by("not_after")[:10]),
     }
 
