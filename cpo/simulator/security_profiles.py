@@ -7,11 +7,12 @@ import ssl
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from cpo.simulator.answers import Answer, Payload
 from cpo.simulator.configuration import Key
-from cpo.simulator.security import TLS
+from cpo.simulator.security import TLS, Own
 
 if TYPE_CHECKING:
     from cpo.simulator.charger import Charger
@@ -43,6 +44,8 @@ async def switch(charger: "Charger", value: str) -> None:
     except Exception:  # noqa: BLE001 - whatever it was, the way back is the same
         charger.configuration[KEY].value = former
         await charger.come_up()
+    if charger.memory is not None:
+        charger.memory.save(charger)
 
 
 def options(station: "Station") -> dict[str, Any]:
@@ -69,9 +72,31 @@ def context(station: "Station", *, with_own: bool) -> ssl.SSLContext:
     return made
 
 
+def remembered(charger: "Charger") -> dict[str, Any]:
+    """Give what a loss of power must not take: profile, password, roots, the station's own certificate."""
+    own = charger.vault.own.get(TLS)
+    return {
+        "profile": charger.configuration[KEY].value,
+        "password": charger.password,
+        "roots": [[use, root.public_bytes(Encoding.PEM).decode()] for use, root in charger.vault.roots],
+        "own": [own.key_pem, own.chain_pem] if own is not None else None,
+    }
+
+
+def restore(charger: "Charger", kept: dict[str, Any]) -> None:
+    """Put it back."""
+    if not kept:
+        return
+    charger.configuration[KEY].value, charger.password = kept["profile"], kept["password"]
+    charger.vault.roots = [(use, x509.load_pem_x509_certificate(pem.encode())) for use, pem in kept["roots"]]
+    if kept["own"]:
+        key, chain = (text.encode() for text in kept["own"])
+        charger.vault.own[TLS] = Own(load_pem_private_key(key, None), x509.load_pem_x509_certificates(chain))
+
+
 def _may(charger: "Charger", profile: int) -> bool:
     is_known = 0 < profile <= 3 and profile > int(charger.configuration[KEY].value)
     has_password = profile == 3 or bool(charger.password)
-    has_root = profile < 2 or any(use == ROOT for use, _ in charger.vault.roots)
+    has_root = profile < 2 or bool(charger.secure_url) and any(use == ROOT for use, _ in charger.vault.roots)
     has_own = profile < 3 or TLS in charger.vault.own
     return is_known and has_password and has_root and has_own
