@@ -124,13 +124,15 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
     """Give what the children read: addresses, secrets, defaults; what the caller has set wins."""
     host = machine.WIDE.get(options.host, options.host)
     host = f"[{host}]" if ":" in host else host
+    tls_port = int(os.environ.get("OCPP_TLS_PORT") or _tls_port(options))
     defaults = {
         "PUBLIC_URL": f"http://{host}:{options.port}",
         "ALLOWED_HOSTS": ",".join(machine.own_names(options.host)),
         "OPENCPO_URL": f"ws://{host}:{options.port}/ocpp/",
         "LOG_JSON": "0",
         "STATIC_ROOT": str(services.var / "static"),
-        "OCPP_TLS_PORT": str(_tls_port(options)),
+        "OCPP_TLS_PORT": str(tls_port),
+        **({"OPENCPO_SECURE_URL": f"wss://{host}:{tls_port}/ocpp/"} if tls_port else {}),
         **load(services.var),
     }
     if options.demo:  # its stations have no password, its partner answers on loopback
@@ -285,11 +287,8 @@ def _banner(env: dict[str, str], services: Services, sign_in: str) -> str:
 
 
 def _secure_url(env: dict[str, str]) -> str:
-    port = int(env["OCPP_TLS_PORT"] or 0)
-    if not port:
-        return ""
-    host = env["OPENCPO_URL"].removeprefix("ws://").rpartition("/ocpp/")[0].rpartition(":")[0]
-    return f"            wss://{host}:{port}/ocpp/<station id>   (security profiles 2 and 3)\n"
+    url = env.get("OPENCPO_SECURE_URL", "")
+    return f"            {url}<station id>   (security profiles 2 and 3)\n" if url else ""
 
 
 def _has_command(name: str) -> bool:

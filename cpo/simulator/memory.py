@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpo.simulator import security_profiles
 from cpo.simulator.local_list import LocalList
 from cpo.simulator.outbox import Record
 
@@ -26,10 +27,12 @@ class Memory:
             "records": [record.remembered() for record in outbox.records],
             "running": [transaction.remembered() for transaction in charger.running.values()],
             "local_list": charger.local_list.remembered(),
+            "security": security_profiles.remembered(charger),
             "ids": {key: outbox.ids[key] for key in charger.unfinished_keys() if key in outbox.ids},
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
+        fresh.touch(mode=0o600)  # a key and a password are in it
         fresh.write_text(json.dumps(state))
         fresh.replace(self.path)
 
@@ -44,6 +47,7 @@ class Memory:
                 outlet.register, outlet.operative = Fraction(kept["register"]), kept["operative"]
         charger.outbox.ids.update(state["ids"])
         charger.local_list = LocalList(**state.get("local_list", {}))
+        security_profiles.restore(charger, state.get("security", {}))
         for kept in state["records"]:
             record = Record(**kept)
             charger.outbox.put(

@@ -104,6 +104,8 @@ async def change_configuration(charger: "Charger", payload: Payload) -> Answer |
     key.value = payload["value"]
     if payload["key"] == "AuthorizationKey":
         charger.password = payload["value"]
+        if charger.memory is not None:
+            charger.memory.save(charger)
     return {"status": "RebootRequired" if key.reboot else "Accepted"}
 
 

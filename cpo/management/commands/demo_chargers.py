@@ -23,6 +23,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         home = os.environ.get("OPENCPO_URL", f"ws://127.0.0.1:{os.environ.get('PORT', '8000')}/ocpp/")
         parser.add_argument("--url", default=home, help="endpoint without the identity [OPENCPO_URL]")
+        parser.add_argument(
+            "--secure-url",
+            default=os.environ.get("OPENCPO_SECURE_URL"),
+            help="the same over TLS, for security profiles 2 and 3 [OPENCPO_SECURE_URL]",
+        )
         parser.add_argument("--stations", default="DEMO-1,DEMO-2,DEMO-3", help="identities, comma-separated")
         parser.add_argument(
             "--tokens",
@@ -46,6 +51,8 @@ class Command(BaseCommand):
             demo.build(options["url"], station, number, options["state"], options["password"])
             for number, station in enumerate(stations)
         ]
+        for charger in chargers:
+            charger.secure_url = options["secure_url"]
         self.stdout.write(f"{len(chargers)} simulated chargers at {options['url']}")
         asyncio.run(run(chargers, tokens))
 
