@@ -8,7 +8,7 @@ from stations.models.sessions import ChargingSession
 class SessionLimit(models.Model):
     """What one session may come to at the most; what is None has no limit.
 
-    A station of 2.1 is told and keeps them itself; all others are stopped by us when one is reached.
+    A station of 2.1 is told and keeps what it supports; everything else is stopped by us when a limit is reached.
     """
 
     class Kind(models.TextChoices):
@@ -25,7 +25,10 @@ class SessionLimit(models.Model):
     set_by = models.CharField(max_length=100, blank=True)
     set_at = models.DateTimeField()
     is_untold = models.BooleanField(default=True)  # the station has not been told these values
-    confirmed_at = models.DateTimeField(null=True, blank=True)  # when it said that it keeps them (E16.FR.03)
+    told = models.JSONField(default=list)  # kinds that the station was ever told: one is changed, never unset
+    at_station = models.JSONField(
+        default=dict
+    )  # kind -> value that the station says it keeps (E16.FR.01, .03)
     reached = models.CharField(max_length=6, choices=Kind.choices, blank=True)
     reached_at = models.DateTimeField(null=True, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)  # when we last asked the station to stop

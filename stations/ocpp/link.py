@@ -42,6 +42,7 @@ class KnownSession:
     is_complete: bool = False  # this socket saw every reading since the start: its count needs no second look
     connector_number: int = 1
     next_seq_no: int = -1  # of the 2.x transaction's next event; -1: this socket has not heard of it yet
+    has_news: bool = False  # the answer to its next event carries more than the event asks for
 
 
 @dataclass(slots=True)
@@ -133,10 +134,12 @@ from stations_evse e where e.station_id = %s
 
 # Open sessions, and those that ended so lately that readings may still come.
 SESSIONS = """
-select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number
-from stations_chargingsession where station_id = %s and status = 'active'
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
+    exists(select from stations_sessionlimit l where l.session_id = s.id and l.is_untold)
+from stations_chargingsession s where station_id = %s and status = 'active'
 union all
-select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number
+select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
+    false
 from stations_chargingsession
 where evse_id = any(%s) and started_at > %s and status = 'ended' and ended_at > %s
 """
@@ -185,10 +188,18 @@ def _known(
     register_wh: Decimal | None,
     energy_wh: Decimal,
     connector_number: int,
+    has_news: bool = False,
 ) -> KnownSession:
     register = readings.EnergyRegister.resume(
         meter_start_wh=meter_start_wh, register_wh=register_wh, energy_wh=energy_wh
     )
     return KnownSession(
-        id, transaction_id, evse_id, started_at, ended_at, register, connector_number=connector_number
+        id,
+        transaction_id,
+        evse_id,
+        started_at,
+        ended_at,
+        register,
+        connector_number=connector_number,
+        has_news=has_news,
     )

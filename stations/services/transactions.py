@@ -29,6 +29,7 @@ from stations.services import (
     metering,
     provisioning,
     requests,
+    reservations,
     sessions,
     signed_readings,
 )
@@ -237,6 +238,8 @@ def _settle(session: ChargingSession, rows: list[TransactionEvent], said: Said, 
     session.flags = _flags(session, rows, said, started=started, ended=ended)
     session.last_updated = clock.now()
     session.save()
+    if said.row.reservation_id:
+        reservations.use(session, number=said.row.reservation_id)
     if not was_somewhere and (EVSE_UNKNOWN not in session.flags or ended is not None):
         events.publish(SessionStarted(session.pk, session.station_id))
     if session.status == Status.ACTIVE and ended is None:
@@ -317,21 +320,25 @@ def _judge_tokenless(session: ChargingSession) -> None:
     session.save(update_fields=["authorization_status", "flags", "needs_review"])
 
 
-def ask(session: ChargingSession) -> None:
-    """Ask the station whether messages of the transaction still wait (E14); quietly nothing when it is away."""
+def ask(session: ChargingSession, *, why: str = "missing events") -> bool:
+    """Ask the station whether messages of the transaction still wait and whether it runs (E14).
+
+    Return False when it cannot be asked: its version has no words for it.
+    """
     facts = {"transaction_id": session.transaction_id}
     try:
         requests.queue(
             session.station,
             "transaction_status",
             facts=facts,
-            requested_by="missing events",
+            requested_by=why,
             priority=AUTOMATIC,
             queue_offline=True,
             subject=f"session:{session.pk}",
         )
     except StationsError:
-        return
+        return False
+    return True
 
 
 def _correct(session: ChargingSession, said: Said, *, before: tuple[Decimal, datetime]) -> None:

@@ -4,6 +4,8 @@ A rule is a pure function of what is known about an open session; it says when t
 nothing. The sweep judges every open session; each is locked and judged again before it is closed, because a reading
 or a stop may have come in between. What a rule got wrong is put right when the real stop arrives (`endings`).
 
+A station of 2.x that is there is asked first (GetTransactionStatus): what it says counts more than any rule.
+
 No session is closed while its station is offline (it may be charging, and tells later) until a long limit, nor while
 its connector says that a car is there.
 """
@@ -18,12 +20,13 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from cpo.lib import clock
-from stations.models import ChargingSession, ConnectorStatus, ReviewItem
-from stations.services import endings, review
+from stations.models import ChargingSession, Command, ConnectorStatus, ReviewItem
+from stations.services import endings, review, transactions
 from stations.services.errors import NotOpen
 
 log = structlog.get_logger(__name__)
 BY = "rule"  # flag `closed_by:rule`
+BELIEVED = timedelta(hours=1)  # a station's word that its transaction still runs
 # A car is there, or the station says so.
 IN_USE = frozenset(
     {
@@ -221,6 +224,8 @@ def _close(session_id: int) -> bool:
     word = judge(facts[0], limits(), clock.now()) if session is not None and facts else None
     if session is None or word is None or not word.is_certain:
         return False
+    if facts[0].is_online and not facts[0].is_removed and _is_asked(session):
+        return False
     try:
         closed = endings.close(session, reason=word.reason, by=BY, ended_at=word.ended_at)
     except NotOpen:
@@ -228,6 +233,21 @@ def _close(session_id: int) -> bool:
     if closed.energy_wh:
         _tell(closed, word)
     return True
+
+
+def _is_asked(session: ChargingSession) -> bool:
+    """Ask the station whether the transaction still runs (OCPP 2.1 E14), and give it time; False: the rule decides.
+
+    Its answer closes the session (`transactions.told`), or says that it runs on or that more is to come.
+    """
+    asked = Command.objects.filter(station_id=session.station_id, subject=f"session:{session.pk}")
+    last = asked.filter(requested_by=BY).order_by("-id").first()
+    if last is not None and last.is_open:
+        return True
+    was_answered = last is not None and last.status == Command.Status.ANSWERED
+    if last is None or (was_answered and last.created_at < clock.now() - BELIEVED):
+        return transactions.ask(session, why=BY)
+    return was_answered
 
 
 def _tell(session: ChargingSession, word: Over) -> None:

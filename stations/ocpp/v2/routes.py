@@ -4,6 +4,8 @@
 the set of its schemas; `tests/architecture/test_routes.py` holds that.
 """
 
+from dataclasses import replace
+
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v2 import (
     authorization,
@@ -108,7 +110,11 @@ NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
     LATER,
 )  # fmt: skip
 
-INBOUND_21 = INBOUND_201 | {}
+INBOUND_21 = INBOUND_201 | {
+    "TransactionEvent": replace(
+        INBOUND_201["TransactionEvent"], handler=transactions.transaction_event_with_limits
+    ),
+}
 OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "AFRRSignal": None,
     "AdjustPeriodicEventStream": None,

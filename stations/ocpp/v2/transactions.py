@@ -16,12 +16,14 @@ from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.sampling import oddities, store, store_samples
 from stations.ocpp.v2 import availability, topology, values
 from stations.ports import Decision
-from stations.services import authorization, transactions
+from stations.services import authorization, limits, transactions
 from stations.services.ingest import EventRow, Facts, StartFact, StopFact
 from stations.services.transactions import Said
 
 STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"
 LOCAL = "Local"  # an omitted stoppedReason
+# Kinds of limits against TransactionLimitType; energies are Wh in both.
+LIMITS = {"energy": "maxEnergy", "time": "maxTime", "cost": "maxCost", "soc": "maxSoC"}
 
 
 def prepare(link: Link, incoming: Incoming) -> bool:
@@ -72,6 +74,8 @@ def _prepare_start(link: Link, incoming: Incoming) -> bool:
         or transaction_id in link.sessions
         or not uid
         or token.get("type") in authorization.BY_STATION
+        or payload.get("reservationId")  # it ends a reservation
+        or "transactionLimit" in (payload.get("transactionInfo") or {})
         or place not in link.connectors
         or begin_wh is None
         or any(reading.raw or reading.flags for reading in parsed.readings)
@@ -146,6 +150,8 @@ def quick(link: Link, incoming: Incoming) -> Payload | None:
         or payload.get("eventType") != UPDATED
         or "idToken" in payload
         or known.ended_at is not None
+        or known.has_news
+        or "transactionLimit" in info
         or payload.get("seqNo") != known.next_seq_no
         or not _is_at(link, known, payload.get("evse"))
     ):
@@ -197,6 +203,29 @@ def transaction_event(link: Link, incoming: Incoming) -> Payload:
         return {}
     incoming.flags += taken.decision.flags
     return {"idTokenInfo": values.id_token_info(taken.decision)}
+
+
+def transaction_event_with_limits(link: Link, incoming: Incoming) -> Payload:
+    """The same for 2.1, where station and CSMS tell each other the limits of a transaction (E16)."""
+    answer = transaction_event(link, incoming)
+    payload = incoming.payload
+    info = payload["transactionInfo"]
+    session = ChargingSession.objects.get(
+        station_id=link.station_id, transaction_id=str(info.get("transactionId") or "")[:36]
+    )
+    if info.get("transactionLimit"):
+        limits.kept_by_station(session, _limits(info["transactionLimit"]))
+    if payload["eventType"] == ENDED or payload.get("offline"):
+        return answer  # too late, or not yet the first possible answer (E16.FR.18)
+    news = limits.tell(session)
+
+    return answer | (
+        {"transactionLimit": {LIMITS[kind]: value for kind, value in news.items()}} if news else {}
+    )
+
+
+def _limits(told: dict[str, Any]) -> dict[str, Any]:
+    return {kind: told[name] for kind, name in LIMITS.items() if name in told}
 
 
 def _row(link: Link, incoming: Incoming, evse_id: int, connector: int, at: datetime) -> EventRow:
