@@ -62,7 +62,9 @@ async def maximum(ada: Ada, amps: Decimal = SIXTEEN, **options: Any) -> Installe
 
 async def reaches(row: InstalledProfile, state: str) -> InstalledProfile:
     """Wait until a profile is in this state and return it."""
-    return await eventually(lambda: InstalledProfile.objects.filter(pk=row.pk, state=state).first())
+    found = await eventually(lambda: InstalledProfile.objects.filter(pk=row.pk, state=state).first())
+    assert found is not None
+    return found
 
 
 async def sweep() -> int:
@@ -229,6 +231,8 @@ async def test_a_station_that_limits_transactions_only_is_told_with_each_of_them
         await sweep()
         part = await eventually(lambda: row.parts.filter(state="installed").select_related("session").first())
 
+    assert part is not None
+    assert part.session is not None
     assert part.session.transaction_id == str(transaction.id)
     assert station.outlets[1].limit_w == 11_040
 
@@ -416,7 +420,9 @@ async def asked(ada: Ada, evse_number: int = 1, **options: Any) -> CompositeRepo
     """Ask for a composite schedule and wait for what comes of it."""
     found = CompositeReport.objects.filter(evse_number=evse_number).exclude(status="asked")
     await rows(lambda: composite_schedules.ask(fresh(ada), evse_number=evse_number, **options))
-    return await eventually(found.first)
+    report = await eventually(found.first)
+    assert report is not None
+    return report
 
 
 async def test_get_composite_schedule_is_what_we_compute(charger: Make, ada: Ada) -> None:

@@ -13,6 +13,7 @@ from stations.models import (
     Command,
     InstalledProfile,
     LearnedCapability,
+    Operator,
     ProfileTemplate,
     Variable,
 )
@@ -27,6 +28,11 @@ LIMIT = {"place": "TxDefaultProfile:1", "amount": "16", "unit": "A", "fall_back"
 @pytest.fixture
 def station(db: None) -> ChargingStation:
     return factories.station("ADA-1", connectors=2, is_online=True, epoch=1, ocpp_version="1.6")
+
+
+def operator_of(station: ChargingStation) -> Operator:
+    assert station.location is not None
+    return station.location.operator
 
 
 def accept(station: ChargingStation, **result: Any) -> Command:
@@ -60,7 +66,7 @@ def said(response: Any) -> str:
 
 
 def test_a_profile_is_written_with_its_periods(ada: Client, station: ChargingStation) -> None:
-    operator = str(station.location.operator.pk)
+    operator = str(operator_of(station).pk)
     response = ada.post("/charging-profiles/new/", form(operator=operator), follow=True)
 
     template = ProfileTemplate.objects.get()
@@ -71,7 +77,7 @@ def test_a_profile_is_written_with_its_periods(ada: Client, station: ChargingSta
 
 
 def test_a_week_is_written_by_its_days(ada: Client, station: ChargingStation) -> None:
-    operator = str(station.location.operator.pk)
+    operator = str(operator_of(station).pk)
     fields = form(("Mon 00:00", "32"), ("Sat 06:30", "10"), kind="Recurring:Weekly", operator=operator)
     ada.post("/charging-profiles/new/", fields)
 
@@ -94,7 +100,7 @@ def test_a_week_is_written_by_its_days(ada: Client, station: ChargingStation) ->
 def test_what_cannot_be_keeps_what_was_typed(
     ada: Client, station: ChargingStation, fields: dict[str, str], words: str
 ) -> None:
-    operator = str(station.location.operator.pk)
+    operator = str(operator_of(station).pk)
     response = ada.post("/charging-profiles/new/", fields | {"operator": operator})
 
     assert response.status_code == 422
@@ -105,7 +111,7 @@ def test_what_cannot_be_keeps_what_was_typed(
 
 def test_a_profile_is_changed_and_deleted(ada: Client, station: ChargingStation) -> None:
     template = profile_templates.save(
-        operator=station.location.operator, name="Old", periods=[{"start_s": 0, "limit": "10"}]
+        operator=operator_of(station), name="Old", periods=[{"start_s": 0, "limit": "10"}]
     )
     smart_charging.install_template(station, template=template)
     assert "ADA-1" in said(ada.get(f"/charging-profiles/{template.uid}/"))
@@ -178,7 +184,7 @@ def test_a_running_session_is_a_place(ada: Client, station: ChargingStation) -> 
 
 def test_a_profile_of_the_library_is_installed(ada: Client, station: ChargingStation) -> None:
     template = profile_templates.save(
-        operator=station.location.operator, name="Ten", periods=[{"start_s": 0, "limit": "10"}]
+        operator=operator_of(station), name="Ten", periods=[{"start_s": 0, "limit": "10"}]
     )
 
     ada.post(f"{DO}install/", {"template": template.uid, "evse": "2", "fall_back": "on"})

@@ -79,8 +79,9 @@ def evening(station: ChargingStation, **fields: Any) -> ProfileTemplate:
         {"start_s": 61_200, "limit": "16"},
         {"start_s": 75_600, "limit": "32"},
     ]
+    operator = station.location and station.location.operator
     values = {
-        "operator": station.location.operator, "name": "Evening", "kind": "Recurring", "recurrency": "Daily",
+        "operator": operator, "name": "Evening", "kind": "Recurring", "recurrency": "Daily",
         "periods": periods, "created_at": clock.now(), "last_updated": clock.now(),
     }  # fmt: skip
     return ProfileTemplate.objects.create(**values | fields)

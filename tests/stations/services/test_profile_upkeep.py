@@ -1,6 +1,7 @@
 """Charging profiles: over, given to each transaction, sent again after a boot (1.6 errata 3.37)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_after_a_reconnect_the_station_is_asked_and_told_again_if_it_forgot(ada:
         "duration": 3600,
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 32}],
     }
-    told_ = {
+    told_: dict[str, Any] = {
         "connectorId": 1,
         "scheduleStart": now_s(),
         "chargingSchedule": unlimited,

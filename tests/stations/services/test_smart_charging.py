@@ -138,8 +138,9 @@ def test_a_weekly_template_starts_on_monday(ada: ChargingStation) -> None:
 
 
 def refuse(station: ChargingStation, **words: Any) -> str:
+    options: dict[str, Any] = {"evse_number": 1, "amps": SIXTEEN} | words
     with pytest.raises(UnsuitedProfile) as caught, transaction.atomic():
-        smart_charging.default_limit(station, **{"evse_number": 1, "amps": SIXTEEN} | words)
+        smart_charging.default_limit(station, **options)
     assert not Command.objects.exists()
     return f"{caught.value.path}: {caught.value.message}"
 
