@@ -372,7 +372,7 @@ PROFILE_CHANGE = {
 }
 PROFILE_STEP = {
     "waiting": Look("clock", "idle", _("To come")),
-    "running": Look("hourglass", "info", _("Asked")),
+    "running": Look("hourglass", "info", _("Under way")),
     "done": Look("circle-check", "ok", _("Done")),
     "skipped": Look("chevron-right", "idle", _("Skipped")),
     "failed": Look(
