@@ -15,14 +15,14 @@ from cpo.api.endpoint import Endpoint, ListEndpoint
 from cpo.api.errors import refusals
 from cpo.api.serializers.certificates import (
     AuthorityCertificateSerializer,
-    InstalledDeleteSerializer,
     InstalledCertificateSerializer,
-    RootInstallSerializer,
+    InstalledDeleteSerializer,
     InstalledReadSerializer,
     RenewSerializer,
     RevokeSerializer,
     RootCertificateSerializer,
     RootDeleteSerializer,
+    RootInstallSerializer,
     RootWriteSerializer,
     StationCertificateSerializer,
 )
