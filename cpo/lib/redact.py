@@ -20,9 +20,17 @@ _VALUE_THEN_KEY = re.compile(
     rf'("value"\s*:\s*")((?:[^"\\]|\\.)*)("\s*,\s*"key"\s*:\s*"{_NAMES}")', re.IGNORECASE
 )
 _ATTRIBUTE = re.compile(
-    rf'("attributeValue"\s*:\s*")((?:[^"\\]|\\.)*)("[^{{}}]*(?:{{[^{{}}]*}}[^{{}}]*)*"name"\s*:\s*"{_NAMES}")',
+    rf'("(?:attributeValue|actualValue)"\s*:\s*")((?:[^"\\]|\\.)*)("[^{{}}]*(?:{{[^{{}}]*}}[^{{}}]*)*"name"\s*:\s*"{_NAMES}")',
     re.IGNORECASE,
 )
+# The same of OCPP 2.x with the variable's name first: results, changes, and the attributes of a report.
+_AFTER_NAME = re.compile(
+    rf'("name"\s*:\s*"{_NAMES}"[^{{}}]{{0,300}}}}[^{{}}]{{0,300}}(?:\[\s*{{[^{{}}]{{0,300}}?)?'
+    rf'"(?:attributeValue|value|actualValue)"\s*:\s*")((?:[^"\\]|\\.)*)"',
+    re.IGNORECASE,
+)
+_VPN_KEY = re.compile(r'("vpn"\s*:\s*{[^{}]{0,1500}?"key"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_SIM_PIN = re.compile(r'("simPin"\s*:\s*)\d+', re.IGNORECASE)
 _MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _FILE_TOKEN = re.compile(
     r"(/files/)[A-Za-z0-9_\-]{20,}"
@@ -41,10 +49,13 @@ def frame(text: str) -> str:
     """Return the frame text with secret values blanked; the same object when there is nothing to hide."""
     lowered = text.lower()
     if "authorizationkey" not in lowered and "password" not in lowered and "://" not in lowered:
-        return text
+        return text if "simpin" not in lowered else _SIM_PIN.sub(r"\g<1>0", text)
     text = _KEY_THEN_VALUE.sub(rf'\1{BLANK}"', text)
     text = _VALUE_THEN_KEY.sub(rf"\1{BLANK}\3", text)
     text = _ATTRIBUTE.sub(rf"\1{BLANK}\3", text)
+    text = _AFTER_NAME.sub(rf'\1{BLANK}"', text)
+    if "vpn" in lowered or "simpin" in lowered:
+        text = _SIM_PIN.sub(r"\g<1>0", _VPN_KEY.sub(rf'\1{BLANK}"', text))
     text = _MEMBER.sub(rf'\1{BLANK}"', text)
     text = _FILE_TOKEN.sub(rf"\1{BLANK}", text)
     return _URL_USER.sub(rf"\1{BLANK}@", text)

@@ -21,6 +21,7 @@ _STANDARD = frozenset(
         "securityprofile",
         "websocketpinginterval",
         "cponame",
+        "organizationname",
         "additionalrootcertificatecheck",
     }
 )
@@ -44,10 +45,13 @@ def is_guarded(key: str, *values: str | None) -> bool:
 
 
 def without_secrets(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer to GetConfiguration with the values of secret keys blanked, any other answer as it is.
+    """Return an answer to GetConfiguration or GetVariables with the values of secrets blanked, any other as it is.
 
     A station should not tell them at all (security white paper section 7.2); some do.
     """
+    results = answer.get("getVariableResult")
+    if isinstance(results, list):
+        return answer | {"getVariableResult": [_without_secret_value(result) for result in results]}
     entries = answer.get("configurationKey")
     if not isinstance(entries, list):
         return answer
@@ -62,3 +66,11 @@ def _without_secret(entry: Any) -> Any:
     ):
         return entry
     return entry | {"value": redact.BLANK}
+
+
+def _without_secret_value(result: Any) -> Any:
+    variable = result.get("variable") if isinstance(result, dict) else None
+    name = variable.get("name") if isinstance(variable, dict) else ""
+    if not is_secret(str(name)) or not result.get("attributeValue"):
+        return result
+    return result | {"attributeValue": redact.BLANK}
