@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "follow up what is awaited": {"task": "stations.tasks.follow_up", "schedule": 5},
     "find silent stations": {"task": "stations.tasks.find_silent_stations", "schedule": 30},
     "close zombie sessions": {"task": "stations.tasks.close_zombies", "schedule": 30},
+    "enforce limits of sessions": {"task": "stations.tasks.enforce_limits", "schedule": 5},
     "match stops without a start": {"task": "stations.tasks.match_stops", "schedule": 10},
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
     "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},

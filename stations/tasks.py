@@ -14,6 +14,7 @@ from stations.services import (
     diagnostics,
     files,
     firmware,
+    limits,
     local_list,
     local_list_contents,
     lost_permissions,
@@ -54,6 +55,12 @@ def find_silent_stations() -> int:
 def close_zombies() -> int:
     """Close sessions whose charger will never end them."""
     return zombies.sweep().closed
+
+
+@shared_task
+def enforce_limits() -> int:
+    """Stop sessions that have reached a limit which their station does not keep."""
+    return limits.sweep()
 
 
 @shared_task

@@ -22,6 +22,7 @@ from cpo.api.views import (
     security,
     security_profiles,
     session_figures,
+    session_limits,
     sessions,
     smart_charging,
     stations,
@@ -143,10 +144,13 @@ urlpatterns: list[URLPattern] = [
     route("sessions/<uid>/close/", sessions.SessionClose, "session-close"),
     route("sessions/<uid>/correct/", session_figures.SessionCorrect, "session-correct"),
     route("sessions/<uid>/corrections/", session_figures.SessionCorrections, "session-corrections"),
+    route("sessions/<uid>/limits/", session_limits.SessionLimits, "session-limits"),
     route("sessions/<uid>/merge/", session_figures.SessionMerge, "session-merge"),
     route("sessions/<uid>/release/", session_figures.SessionRelease, "session-release"),
     route("sessions/<uid>/signed-values/", session_figures.SessionSignedValues, "session-signed-values"),
-    route("sessions/<uid>/signed-values/export/", session_figures.SessionSignedExport, "session-signed-export"),
+    route(
+        "sessions/<uid>/signed-values/export/", session_figures.SessionSignedExport, "session-signed-export"
+    ),
     route("unmatched-stops/", session_figures.UnmatchedStopList, "unmatched-stops"),
     route("token-groups/", tokens.TokenGroupList, "token-groups"),
     route("token-groups/<uid>/", tokens.TokenGroupDetail, "token-group"),

@@ -41,3 +41,8 @@ class SessionLimit(models.Model):
 
     def __str__(self) -> str:
         return f"limit of {self.session_id}"
+
+    @property
+    def is_told(self) -> bool:
+        """True once the station was asked to keep what it can of them."""
+        return not self.is_untold
