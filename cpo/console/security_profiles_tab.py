@@ -44,7 +44,7 @@ class RaiseForm(forms.Form):
         super().__init__(*args, **kwargs)
         _choose(self, "profile", [c for c in PROFILES.choices if c[0] > station.security_profile])
         if roots is None:
-            roots = list(_roots().values("pk", "name", "subject"))
+            roots = [dict(root) for root in _roots().values("pk", "name", "subject")]
         _choose(
             self,
             "root",
@@ -111,7 +111,7 @@ def _rest(found: ChargingStation) -> dict[str, Any]:
     passwords = PasswordChange.objects.filter(station=mine).order_by("-id")[:CHANGES]
     aliases = StationAlias.objects.filter(station=mine).order_by("alias")
     fields = ("status", "reason", "requested_by", "created_at")
-    row: dict[str, Any] = (
+    row: dict[str, Any] = dict(
         ChargingStation.objects.filter(pk=found.pk)
         .values(
             passwords=ArraySubquery(passwords.values(row=JSONObject(**{name: name for name in fields}))),

@@ -316,7 +316,7 @@ def _with_password(found: Found, knock: Knock, profile: int) -> Entry | str:
     is_current = provisioning.password_matches(
         password, salt=bytes(station.secret_salt), expected=bytes(station.secret_hash)
     )
-    is_next = provisioning.password_matches(
+    is_next = bool(station.next_secret_hash) and provisioning.password_matches(
         password, salt=bytes(station.next_secret_salt), expected=bytes(station.next_secret_hash)
     )
     return Entry(profile, is_next) if is_current or is_next else Reason.BAD_PASSWORD

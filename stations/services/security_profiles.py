@@ -372,8 +372,7 @@ def _open(change_id: int) -> SecurityProfileChange | None:
 
 
 def _mark(step: dict[str, Any], state: str, note: str = "") -> None:
-    step["state"], step["at"] = state, clock.now().isoformat()
-    step["note"] = note or step["note"]
+    step["state"], step["note"], step["at"] = state, note, clock.now().isoformat()
 
 
 def _withdraw(change: SecurityProfileChange) -> None:

@@ -91,6 +91,7 @@ async def test_a_station_of_profile_2_comes_in(nginx: Proxy, profile: Any) -> No
     assert await nginx.knock(headers=basic("ADA-1", PASSWORD)) == 101
 
     event = await eventually(lambda: ConnectionEvent.objects.filter(closed_at__isnull=False).first())
+    assert event is not None
     assert (event.security_profile, event.is_tls, event.remote_address) == (2, True, "127.0.0.1")
 
 

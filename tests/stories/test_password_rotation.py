@@ -26,7 +26,9 @@ async def change(ada: ChargingStation, **options: object) -> PasswordChange:
 
 
 async def becomes(status: str) -> PasswordChange:
-    return await eventually(lambda: PasswordChange.objects.filter(status=status).first())
+    found = await eventually(lambda: PasswordChange.objects.filter(status=status).first())
+    assert found is not None
+    return found
 
 
 async def lets_in(server: Server, password: str) -> bool:
@@ -108,7 +110,7 @@ async def test_after_a_lost_answer_both_passwords_are_good_until_the_new_one_was
     server: Server, charger: Make, ada: ChargingStation
 ) -> None:
     async with charger() as station:
-        station.reactions["ChangeConfiguration"] = takes_it_and_says_nothing  # type: ignore[assignment]
+        station.reactions["ChangeConfiguration"] = takes_it_and_says_nothing
         await station.come_up()
         await change(ada)
         await becomes(Status.UNKNOWN)
@@ -157,7 +159,7 @@ async def test_the_connection_may_break_before_the_answer(
         raise Silence
 
     async with charger() as station:
-        station.reactions["ChangeConfiguration"] = takes_it_and_is_gone  # type: ignore[assignment]
+        station.reactions["ChangeConfiguration"] = takes_it_and_is_gone
         await station.come_up()
         await change(ada)
         await becomes(Status.UNKNOWN)
@@ -245,7 +247,7 @@ async def test_an_error_that_says_nothing_leaves_both(
         raise Refusal("InternalError")
 
     async with charger() as station:
-        station.reactions["ChangeConfiguration"] = fails  # type: ignore[assignment]
+        station.reactions["ChangeConfiguration"] = fails
         await station.come_up()
         await change(ada)
         await becomes(Status.UNKNOWN)

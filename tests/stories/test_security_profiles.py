@@ -59,7 +59,9 @@ async def raise_to(profile: int, **options: Any) -> SecurityProfileChange:
 
 
 async def becomes(*statuses: str) -> SecurityProfileChange:
-    return await eventually(lambda: SecurityProfileChange.objects.filter(status__in=statuses).first())
+    found = await eventually(lambda: SecurityProfileChange.objects.filter(status__in=statuses).first())
+    assert found is not None
+    return found
 
 
 async def registered() -> tuple[int, int | None]:
@@ -225,7 +227,7 @@ async def test_a_lost_answer_to_the_profile_loses_no_station(charger: Make, root
         raise Silence
 
     async with charger() as station:
-        station.reactions["ChangeConfiguration"] = takes_it_and_is_gone  # type: ignore[assignment]
+        station.reactions["ChangeConfiguration"] = takes_it_and_is_gone
         await station.come_up()
         await raise_to(2, root=root)
         await eventually(lambda: not ChargingStation.objects.get().is_online)
@@ -249,7 +251,7 @@ async def test_what_needs_a_reboot_is_rebooted(charger: Make, root: RootCertific
 
     async with charger() as station:
         station.reboot_s = 0
-        station.reactions["ChangeConfiguration"] = after_a_boot  # type: ignore[assignment]
+        station.reactions["ChangeConfiguration"] = after_a_boot
         await station.come_up()
         await raise_to(2, root=root)
         await becomes(Status.DONE)
