@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -95,6 +97,18 @@ def processes_of_run(var: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+@pytest.mark.timeout(180)
+def test_chargers_find_tls_with_a_certificate_of_our_own_authority(run: Run) -> None:
+    port = int(run.said().partition("wss://127.0.0.1:")[2].partition("/")[0])
+    trusting = ssl.create_default_context(cafile=str(run.var / "tls" / "roots.pem"))
+
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as plain,
+        trusting.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        assert secure.version() == "TLSv1.3"
 
 
 @pytest.mark.timeout(180)
