@@ -10,12 +10,16 @@ from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, 
 from stations.ocpp.v2 import (
     authorization,
     availability,
+    der_control,
     device_model,
+    event_streams,
     local_list,
     metering,
+    monitoring,
     provisioning,
     remote,
     reservations,
+    smart_charging,
     transactions,
 )
 
@@ -24,6 +28,8 @@ INBOUND_201 = {
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "MeterValues": fast(metering.meter_values),
+    "NotifyEvent": careful(monitoring.notify_event, vital=True, quick=monitoring.quick_event),
+    "NotifyMonitoringReport": careful(monitoring.notify_monitoring_report, vital=True),
     "NotifyReport": careful(device_model.notify_report, vital=True),
     "ReservationStatusUpdate": careful(reservations.reservation_status_update),
     "StatusNotification": fast(availability.status_notification),
@@ -41,21 +47,21 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "CertificateSigned": None,
     "ChangeAvailability": availability.change_availability,
     "ClearCache": None,
-    "ClearChargingProfile": None,
+    "ClearChargingProfile": smart_charging.clear_charging_profile,
     "ClearDisplayMessage": None,
-    "ClearVariableMonitoring": None,
+    "ClearVariableMonitoring": monitoring.clear_variable_monitoring,
     "CostUpdated": None,
     "CustomerInformation": None,
     "DataTransfer": None,
     "DeleteCertificate": None,
     "GetBaseReport": device_model.report,
     "GetChargingProfiles": None,
-    "GetCompositeSchedule": None,
+    "GetCompositeSchedule": smart_charging.get_composite_schedule,
     "GetDisplayMessages": None,
     "GetInstalledCertificateIds": None,
     "GetLocalListVersion": local_list.get_local_list_version,
     "GetLog": None,
-    "GetMonitoringReport": None,
+    "GetMonitoringReport": monitoring.report,
     "GetReport": device_model.report,
     "GetTransactionStatus": transactions.get_transaction_status,
     "GetVariables": device_model.get_variables,
@@ -66,12 +72,12 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "ReserveNow": reservations.reserve_now,
     "Reset": remote.reset,
     "SendLocalList": local_list.send_local_list,
-    "SetChargingProfile": None,
+    "SetChargingProfile": smart_charging.set_charging_profile,
     "SetDisplayMessage": None,
-    "SetMonitoringBase": None,
-    "SetMonitoringLevel": None,
-    "SetNetworkProfile": None,
-    "SetVariableMonitoring": None,
+    "SetMonitoringBase": monitoring.set_monitoring_base,
+    "SetMonitoringLevel": monitoring.set_monitoring_level,
+    "SetNetworkProfile": provisioning.set_network_profile,
+    "SetVariableMonitoring": monitoring.set_variable_monitoring,
     "SetVariables": device_model.set_variables,
     "TriggerMessage": None,
     "UnlockConnector": None,
@@ -88,11 +94,20 @@ WRITERS: dict[str, RequestWriter] = {
     "change_availability": availability.write_change,
     "change_variables": device_model.write_change,
     "clear_cache": authorization.write_clear_cache,
+    "clear_charging_profile": smart_charging.write_clear,
+    "get_composite_schedule": smart_charging.write_composite,
+    "clear_monitors": monitoring.write_clear,
+    "monitoring_base": monitoring.write_base,
+    "monitoring_level": monitoring.write_level,
+    "monitoring_report": monitoring.write_report,
     "read_variables": device_model.write_read,
     "report": device_model.write_report,
     "reserve": reservations.write_reserve,
     "restart": remote.write_restart,
     "send_local_list": local_list.write_send,
+    "set_charging_profile": smart_charging.write_set_201,
+    "set_monitors": monitoring.write_set,
+    "set_network_profile": provisioning.write_network_profile,
     "start": remote.write_start,
     "stop": remote.write_stop,
     "transaction_status": transactions.write_status,
@@ -103,7 +118,7 @@ NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
     (
         "ClearedChargingLimit", "FirmwareStatusNotification", "Get15118EVCertificate", "GetCertificateStatus",
         "LogStatusNotification", "NotifyChargingLimit", "NotifyCustomerInformation", "NotifyDisplayMessages",
-        "NotifyEVChargingNeeds", "NotifyEVChargingSchedule", "NotifyEvent", "NotifyMonitoringReport",
+        "NotifyEVChargingNeeds", "NotifyEVChargingSchedule",
         "PublishFirmwareStatusNotification", "ReportChargingProfiles",
         "SecurityEventNotification", "SignCertificate",
     ),
@@ -111,32 +126,45 @@ NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
 )  # fmt: skip
 
 INBOUND_21 = INBOUND_201 | {
+    "NotifyDERAlarm": careful(der_control.notify_der_alarm, vital=True),
+    "NotifyDERStartStop": careful(der_control.notify_der_start_stop, vital=True),
+    "ReportDERControl": careful(der_control.report_der_control, vital=True),
+    "ClosePeriodicEventStream": careful(event_streams.close_periodic_event_stream, vital=True),
+    "NotifyPeriodicEventStream": fast(event_streams.notify_periodic_event_stream),  # a SEND: it has no answer
+    "OpenPeriodicEventStream": careful(event_streams.open_periodic_event_stream, vital=True),
     "TransactionEvent": replace(
         INBOUND_201["TransactionEvent"], handler=transactions.transaction_event_with_limits
     ),
 }
 OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "AFRRSignal": None,
-    "AdjustPeriodicEventStream": None,
+    "AdjustPeriodicEventStream": event_streams.adjust_periodic_event_stream,
     "ChangeTransactionTariff": None,
-    "ClearDERControl": None,
+    "ClearDERControl": der_control.clear_der_control,
     "ClearTariffs": None,
-    "GetDERControl": None,
-    "GetPeriodicEventStream": None,
+    "GetDERControl": der_control.get_der_control,
+    "GetPeriodicEventStream": event_streams.get_periodic_event_stream,
     "GetTariffs": None,
     "NotifyAllowedEnergyTransfer": None,
     "NotifyWebPaymentStarted": None,
     "RequestBatterySwap": None,
-    "SetDERControl": None,
+    "SetDERControl": der_control.set_der_control,
     "SetDefaultTariff": None,
     "UpdateDynamicSchedule": None,
     "UsePriorityCharging": None,
 }
+WRITERS_21: dict[str, RequestWriter] = WRITERS | {
+    "clear_der_control": der_control.write_clear,
+    "der_control": der_control.write_control,
+    "der_report": der_control.write_report,
+    "set_charging_profile": smart_charging.write_set,
+    "adjust_stream": event_streams.write_adjust,
+    "read_streams": event_streams.write_read,
+}
 NOT_OFFERED_21 = NOT_OFFERED_201 | dict.fromkeys(
     (
-        "BatterySwap", "ClosePeriodicEventStream", "GetCertificateChainStatus", "NotifyDERAlarm",
-        "NotifyDERStartStop", "NotifyPeriodicEventStream", "NotifyPriorityCharging", "NotifySettlement",
-        "OpenPeriodicEventStream", "PullDynamicScheduleUpdate", "ReportDERControl", "VatNumberValidation",
+        "BatterySwap", "GetCertificateChainStatus", "NotifyPriorityCharging", "NotifySettlement",
+        "PullDynamicScheduleUpdate", "VatNumberValidation",
     ),
     LATER,
 )  # fmt: skip
@@ -240,9 +268,9 @@ SECTIONS_21 = SECTIONS_201 | {
 }
 
 CONTENTS = {
-    version: Contents(version, *tables, writers=WRITERS)
-    for version, tables in {
-        "2.0.1": (INBOUND_201, OUTBOUND_201, NOT_OFFERED_201, SECTIONS_201),
-        "2.1": (INBOUND_21, OUTBOUND_21, NOT_OFFERED_21, SECTIONS_21),
-    }.items()
+    version: Contents(version, *tables, writers=writers)
+    for version, *tables, writers in (
+        ("2.0.1", INBOUND_201, OUTBOUND_201, NOT_OFFERED_201, SECTIONS_201, WRITERS),
+        ("2.1", INBOUND_21, OUTBOUND_21, NOT_OFFERED_21, SECTIONS_21, WRITERS_21),
+    )
 }
