@@ -105,11 +105,17 @@ OPERATOR_WIDE = frozenset({"charging_profile.write", "tariff.write"})
 SAFE_COMMANDS = frozenset(
     {
         "GetBaseReport",
+        "GetChargingProfiles",
         "GetCompositeSchedule",
         "GetConfiguration",
+        "GetDERControl",
+        "GetDisplayMessages",
         "GetInstalledCertificateIds",
         "GetLocalListVersion",
+        "GetMonitoringReport",
+        "GetPeriodicEventStream",
         "GetReport",
+        "GetTariffs",
         "GetTransactionStatus",
         "GetVariables",
         "RemoteStopTransaction",

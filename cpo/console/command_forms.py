@@ -1,7 +1,7 @@
 """Forms for commands, made from the JSON schema of the request: a new action gets its form by itself.
 
-`schema_forms` draws the fields; here are the words of the actions and the hints that give some fields a better
-control: which connectors there are, which transactions run, which reservations wait.
+`schema_forms` draws the fields and `command_words` has the words; here are what must be confirmed, and the hints that
+give some fields a better control: which connectors there are, which transactions run, which reservations wait.
 """
 
 import json
@@ -10,132 +10,115 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cpo.console import schema_forms
+from cpo.console import command_words, schema_forms
 from cpo.console.schema_forms import SchemaForm
+from cpo.lib import clock
 from stations.ocpp import outbound
 
 Schema = dict[str, Any]
+Payload = dict[str, Any]
 
-# What an action does, said before it is sent. An action without words still gets its form.
-WORDS: dict[str, Any] = {
-    "CancelReservation": _("Frees a reserved connector before the reservation ends by itself."),
-    "CertificateSigned": _("Hands the station the certificate chain that it asked for, signed, leaf first."),
-    "ChangeAvailability": _(
-        "Puts a connector, or with connector 0 the whole station, into or out of service. A running session ends first."
-    ),
-    "ChangeConfiguration": _(
-        "Sets one configuration key. Some take effect only after a restart: the answer then is RebootRequired."
-    ),
-    "ClearCache": _("Empties the station's authorization cache; every token is asked about again."),
-    "ClearChargingProfile": _("Removes charging profiles: one by its id, or all that fit the other fields."),
-    "DataTransfer": _("Sends a vendor's own message. Its meaning is agreed with the vendor."),
-    "DeleteCertificate": _("Removes an installed root certificate, named by its hashes."),
-    "ExtendedTriggerMessage": _(
-        "Asks the station to send a message now, a certificate request or log status included."
-    ),
-    "GetCompositeSchedule": _(
-        "Asks what limit the station will apply for the coming seconds, all profiles together."
-    ),
-    "GetConfiguration": _("Reads configuration keys; all of them when no key is named."),
-    "GetDiagnostics": _(
-        "Asks the station to upload its diagnostics to a URL. The Logs tab makes the URL by itself."
-    ),
-    "GetInstalledCertificateIds": _("Asks which root certificates are installed."),
-    "GetLocalListVersion": _("Asks for the version of the local list; 0 is an empty list, -1 none at all."),
-    "GetLog": _(
-        "Asks the station to upload its diagnostics or security log. The Logs tab makes the URL by itself."
-    ),
-    "InstallCertificate": _("Installs a root certificate: of this system, or of the maker."),
-    "RemoteStartTransaction": _(
-        "Starts a session for a token, as if the driver had shown it. The car must be plugged in soon."
-    ),
-    "RemoteStopTransaction": _("Ends a running session; the driver can unplug then."),
-    "ReserveNow": _("Keeps a connector for one token until a time."),
-    "Reset": _("Restarts the station. Soft ends sessions properly first; Hard restarts at once."),
-    "SendLocalList": _(
-        "Sends tokens that may charge while the station is offline. The list is kept in step by itself."
-    ),
-    "SetChargingProfile": _("Limits power or current for the station, a connector or a session."),
-    "SignedUpdateFirmware": _(
-        "Lets the station fetch and install a signed image. The Firmware tab fills this in."
-    ),
-    "TriggerMessage": _("Asks the station to send a message now: a status, readings, a Heartbeat."),
-    "UnlockConnector": _("Opens the cable lock, for a driver who cannot unplug. Not meant to end a session."),
-    "UpdateFirmware": _(
-        "Lets the station fetch and install an image that nobody signed. The Firmware tab is safer."
-    ),
-}
+_OUT_OF_SERVICE = _("Drivers can no longer charge there until it is made operative again.")
+_CUT_OFF = _(
+    "A wrong value can cut the station off (URL, network, heartbeat). Somebody may have to drive there."
+)
+_PRICES = _("Drivers pay these prices at the station from now on. They should be those of its tariff here.")
+
+
+def _reset(payload: Payload) -> Any:
+    if payload.get("type") in ("Hard", "Immediate"):
+        return _(
+            "A hard reset cuts running sessions off: drivers stop charging and the last readings may be lost."
+        )
+    if payload.get("type") == "ImmediateAndResume":
+        return _(
+            "Charging stops while the station restarts, and goes on afterwards if the station can do that."
+        )
+    return _("The station ends its sessions properly and restarts; it is away for a minute or two.")
+
+
+def _update(payload: Payload) -> Any:
+    if (payload.get("firmware") or {}).get("signature"):
+        return _("The station restarts with new firmware; a bad image needs a visit.")
+    return _("The station restarts with new firmware that nobody signed; a bad image needs a visit.")
+
 
 # Before these are sent, somebody confirms what will happen. The answer depends on the payload.
-CONFIRM: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "Reset": lambda p: (
-        _("A hard reset cuts running sessions off: drivers stop charging and the last readings may be lost.")
-        if p.get("type") == "Hard"
-        else _("The station ends its sessions properly and restarts; it is away for a minute or two.")
+CONFIRM: dict[str, Callable[[Payload], Any]] = {
+    "AFRRSignal": lambda p: _(
+        "Stations change their power at once; only the grid operator's signal may do that."
     ),
-    "UnlockConnector": lambda p: _(
-        "The cable is released at once. Make sure that the driver stands beside it."
-    ),
-    "ChangeConfiguration": lambda p: _(
-        "A wrong value can cut the station off (URL, network, heartbeat). Somebody may have to drive there."
-    ),
+    "CertificateSigned": lambda p: _("With a wrong chain the station may not be able to connect any more."),
     "ChangeAvailability": lambda p: (
-        _("Drivers can no longer charge there until it is made operative again.")
-        if p.get("type") == "Inoperative"
+        _OUT_OF_SERVICE if "Inoperative" in (p.get("type"), p.get("operationalStatus")) else ""
+    ),
+    "ChangeConfiguration": lambda p: _CUT_OFF,
+    "ChangeTransactionTariff": lambda p: _(
+        "The driver pays another price from now on and must have agreed to it."
+    ),
+    "ClearDERControl": lambda p: _(
+        "The station may feed into the grid without this limit. Ask the grid operator."
+    ),
+    "ClearTariffs": lambda p: _("The station shows and counts no prices of its own any more."),
+    "CustomerInformation": lambda p: (
+        _("The station forgets this customer: what it erases cannot be brought back.")
+        if p.get("clear")
         else ""
     ),
-    "RemoteStopTransaction": lambda p: _("The driver's session ends now."),
-    "ClearCache": lambda p: "",
-    "CertificateSigned": lambda p: _("With a wrong chain the station may not be able to connect any more."),
     "DeleteCertificate": lambda p: _(
         "Without its root certificate a station may not be able to connect any more."
     ),
     "InstallCertificate": lambda p: _(
         "From now on the station trusts everybody whom this certificate signs."
     ),
+    "RemoteStopTransaction": lambda p: _("The driver's session ends now."),
+    "RequestBatterySwap": lambda p: _("The station opens its battery slots for whoever stands there."),
+    "RequestStopTransaction": lambda p: _("The driver's session ends now."),
+    "Reset": _reset,
     "SendLocalList": lambda p: (
         _("The station forgets every token that is not in this list.")
         if p.get("updateType") == "Full"
         else ""
     ),
-    "SignedUpdateFirmware": lambda p: _("The station restarts with new firmware; a bad image needs a visit."),
-    "UpdateFirmware": lambda p: _(
-        "The station restarts with new firmware that nobody signed; a bad image needs a visit."
+    "SetDERControl": lambda p: _(
+        "Power to and from the grid changes. Ask the grid operator for these values."
     ),
-}
-LABELS = {
-    "connectorId": _("Connector"),
-    "csChargingProfiles": _("Charging profile"),
-    "data": _("Data"),
-    "duration": _("Duration in seconds"),
-    "idTag": _("Token"),
-    "idTagInfo": _("What may be done with it"),
-    "key": _("Key"),
-    "limit": _("Limit in A or W"),
-    "messageId": _("Message"),
-    "minChargingRate": _("Least charging rate in A or W"),
-    "parentIdTag": _("Group of the token"),
-    "requestedMessage": _("Message"),
-    "reservationId": _("Reservation"),
-    "retryInterval": _("Seconds between tries"),
-    "startPeriod": _("Starts after seconds"),
-    "transactionId": _("Session"),
-    "vendorId": _("Vendor"),
+    "SetDefaultTariff": lambda p: _PRICES,
+    "SetMonitoringBase": lambda p: (
+        _("Monitors that were set by hand are removed.") if p.get("monitoringBase") != "All" else ""
+    ),
+    "SetNetworkProfile": lambda p: _CUT_OFF,
+    "SetVariables": lambda p: _CUT_OFF,
+    "SignedUpdateFirmware": lambda p: _("The station restarts with new firmware; a bad image needs a visit."),
+    "UnlockConnector": lambda p: _(
+        "The cable is released at once. Make sure that the driver stands beside it."
+    ),
+    "UpdateFirmware": _update,
 }
 WHOLE_STATION = frozenset(
-    {"ChangeAvailability", "ClearChargingProfile", "GetCompositeSchedule", "ReserveNow", "SetChargingProfile"}
-)  # connector 0 means the whole station
+    {
+        "ChangeAvailability", "ClearChargingProfile", "ClearTariffs", "GetChargingProfiles",
+        "GetCompositeSchedule", "GetTariffs", "SetChargingProfile", "SetDefaultTariff",
+    }
+)  # connector 0 (1.6) or EVSE 0 (2.x) means the whole station  # fmt: skip
+ANY_CONNECTOR = frozenset({"ReserveNow"})  # 1.6: connector 0 reserves whichever is free
+NUMBERED = frozenset({"remoteStartId", "requestId"})  # made up by us, found again in what the station reports
 
 
 class CommandForm(SchemaForm):
     """Fields of one request; `payload()` gives the request itself."""
 
-    label = staticmethod(lambda name: LABELS.get(name) or schema_forms.words(name))
+    label = staticmethod(lambda name: command_words.LABELS.get(name) or schema_forms.words(name))
 
 
 def actions(version: str) -> list[str]:
     """Return what has a form here, of what can be sent to a station of this OCPP version; the API takes all of it."""
-    return [action for action in outbound.actions(version) if action in WORDS]
+    return [action for action in outbound.actions(version) if action in command_words.of(version)]
+
+
+def words(version: str, action: str) -> Any:
+    """Say what an action does; empty for one without words."""
+    return command_words.of(version).get(action, "")
 
 
 def form_class(
@@ -143,16 +126,21 @@ def form_class(
     action: str,
     *,
     connectors: list[tuple[int, str]] = (),  # type: ignore[assignment]
+    plugs: list[tuple[int, str]] = (),  # type: ignore[assignment]
     running: list[tuple[str, str]] = (),  # type: ignore[assignment]
     reservations: list[tuple[int, str]] = (),  # type: ignore[assignment]
 ) -> type[CommandForm]:
-    """Return the form of an action: `connectors`, `running` (transaction id, words) and `reservations` (id, words) are
-    the choices of a station."""
+    """Return the form of an action. The choices of a station: `connectors` (EVSEs in 2.x, where `plugs` numbers the
+    connectors of one EVSE), `running` (transaction id, words) and `reservations` (id, words)."""
     choices: dict[str, list[tuple[Any, Any]]] = {}
+    is_2x = version.startswith("2")
     if connectors:
-        whole = [(0, _("0: the whole station"))] if action in WHOLE_STATION else []
-        choices["connectorId"] = [*whole, *connectors]
-    if running:
+        has_zero = action in WHOLE_STATION or (action in ANY_CONNECTOR and not is_2x)
+        numbers = [*([(0, _("0: the whole station"))] if has_zero else []), *connectors]
+        choices |= {"evseId": numbers, "evse.id": list(connectors)} if is_2x else {"connectorId": numbers}
+    if plugs and is_2x:
+        choices["connectorId"] = list(plugs)
+    if running and action != "GetTransactionStatus":  # which is asked about those that ended
         choices["transactionId"] = list(running)
     if reservations and action == "CancelReservation":
         choices["reservationId"] = list(reservations)
@@ -160,17 +148,19 @@ def form_class(
     return type(f"{action}Form", (CommandForm,), facts)
 
 
-def confirmation(action: str, payload: dict[str, Any]) -> Any:
+def confirmation(action: str, payload: Payload) -> Any:
     """Say what must be confirmed before this is sent; empty when nothing is dangerous about it."""
     return CONFIRM[action](payload) if action in CONFIRM else ""
 
 
-def initial_from(query: dict[str, str], version: str, action: str) -> dict[str, str]:
-    """Take the values that a link gave for fields of this action."""
+def initial_from(query: dict[str, str], version: str, action: str) -> dict[str, Any]:
+    """Take the values that a link gave for fields of this action, and a number of its own for one that has none."""
     known = outbound.schema(version, action).get("properties", {})
-    return {name: value for name, value in query.items() if name in known}
+    number = int(clock.now().timestamp())  # far above the numbers of our own rows
+    made_up = {name: number for name in NUMBERED if name in known}
+    return made_up | {name: value for name, value in query.items() if name in known}
 
 
-def dump(payload: dict[str, Any]) -> str:
+def dump(payload: Payload) -> str:
     """Write a payload into a hidden field of the confirmation."""
     return json.dumps(payload, ensure_ascii=False)

@@ -1,14 +1,17 @@
 """Forms made from JSON schemas: every field of a request has a control, however deep it lies.
 
 A plain value becomes a field named by its path (`chargingProfile.stackLevel`), an object a group, a list of objects
-rows of groups (`chargingSchedulePeriod.0.limit`), a list of words a text area with one per line. A group or row that
-is left empty is not sent; one that is begun must be complete. Two protocols' versions need no code of their own.
+rows of groups (`chargingSchedulePeriod.0.limit`) with rows of their own where lists lie in lists, a list of words a
+text area with one per line. A group or row that is left empty is not sent; one that is begun must be complete. Two
+protocols' versions need no code of their own.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -18,10 +21,13 @@ from django.utils.translation import gettext_lazy as _
 Schema = dict[str, Any]
 Choices = Mapping[str, list[tuple[Any, Any]]]
 
-BLANK = "__row__"  # stands for the index in the row that the browser copies
+BLANK = (
+    "__row{}__"  # stands for the index in a row that the browser copies, by how deep in blank rows it lies
+)
 MAX_ROWS = 500  # of one list in a form; longer ones are for the API
 LONG_TEXT = 500  # characters from which a text gets several lines
 OMITTED = frozenset({"customData"})  # vendors' own members: the API takes them
+_BLANKS = re.compile(r"__row\d+__")
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -41,13 +47,41 @@ class Lines(forms.CharField):
         return None
 
 
+class Numbers(Lines):
+    """Whole numbers, one per line."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return [int(line) for line in super().to_python(value)]
+        except ValueError:
+            raise forms.ValidationError(_("Only whole numbers, one per line."), code="invalid") from None
+
+
+class Exact(json.JSONDecoder):
+    """JSON whose numbers keep all their digits."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"parse_float": Decimal})
+
+
 class Json(forms.JSONField):
     """A free object, written as JSON; empty when it is not sent."""
 
     widget = forms.Textarea
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(decoder=Exact, **options)
+
     def prepare_value(self, value: Any) -> Any:
         return "" if value is None else super().prepare_value(value)
+
+
+class Anything(Json):
+    """JSON where it begins like an object, a list or a quoted text; else a text as it stands."""
+
+    def to_python(self, value: Any) -> Any:
+        is_json = isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"')
+        return super().to_python(value) if is_json else value or None
 
 
 class Instant(forms.DateTimeField):
@@ -87,6 +121,7 @@ class Group:
     label: Any
     is_required: bool
     nodes: "list[Node]" = field(default_factory=list)
+    is_open: bool = True  # an optional one is folded until it is begun
 
     kind = "group"
 
@@ -100,7 +135,7 @@ class Rows:
     label: Any
     is_required: bool
     rows: list[Group]
-    blank: Group | None
+    blank: Group
 
     kind = "rows"
 
@@ -138,27 +173,33 @@ class SchemaForm(forms.Form):
             items = self._resolved(spec.get("items", {}))
             if spec.get("properties"):
                 nodes = list(self._nodes(spec, f"{path}.", form))
-                yield Group(name, path, self.label(name), name in required, nodes)
+                is_needed = name in required
+                is_open = is_needed or self._is_begun(path)
+                yield Group(name, path, self.label(name), is_needed, nodes, is_open)
             elif spec.get("type") == "array" and items.get("properties"):
                 yield self._rows(name, path, items, form, is_required=name in required)
             else:
                 # What is missing inside an optional group is judged by `clean`.
                 is_needed = name in required and not prefix
                 open_word = _("choose") if name in required else self.empty
-                form.fields[path] = self._field(name, spec, items, is_required=is_needed, open_word=open_word)
+                form.fields[path] = self._field(path, spec, items, is_required=is_needed, open_word=open_word)
                 yield Field(name, path, name in required, form)
 
     def _rows(self, name: str, path: str, items: Schema, form: forms.BaseForm, *, is_required: bool) -> Rows:
-        label = self.label(name)
-        if form is self._blanks:  # no list inside a copied row: it would need an index of its own
-            return Rows(name, path, label, is_required, [], None)
+        label, mark = self.label(name), BLANK.format(len(_BLANKS.findall(path)))
         indices = self._indices(path) or ([0] if is_required else [])
         rows = [
             Group(str(i), f"{path}.{i}", label, False, list(self._nodes(items, f"{path}.{i}.", form)))
             for i in indices
         ]
-        copied = list(self._nodes(items, f"{path}.{BLANK}.", self._blanks))
-        return Rows(name, path, label, is_required, rows, Group(BLANK, path, label, False, copied))
+        copied = list(self._nodes(items, f"{path}.{mark}.", self._blanks))
+        blank = Group(mark, f"{path}.{mark}", label, False, copied)
+        return Rows(name, path, label, is_required, rows, blank)
+
+    def _is_begun(self, path: str) -> bool:
+        """Whether the browser sent something inside, or a link gave a value for it."""
+        sent = any(self.data[name] for name in self.data if name.startswith(f"{path}."))
+        return sent or any(name.startswith(f"{path}.") for name in self.initial)
 
     def _indices(self, path: str) -> list[int]:
         """Return which rows of a list the browser sent, in order."""
@@ -173,15 +214,17 @@ class SchemaForm(forms.Form):
         return target
 
     def _field(
-        self, name: str, spec: Schema, items: Schema, *, is_required: bool, open_word: Any
+        self, path: str, spec: Schema, items: Schema, *, is_required: bool, open_word: Any
     ) -> forms.Field:
+        name = path.rpartition(".")[2]
         shared: dict[str, Any] = {"label": self.label(name), "required": is_required}
         kind = spec.get("type")
         empty = [] if is_required else [("", open_word)]
-        if name in self.choices:
+        choices = self._choices_of(path) if kind in ("integer", "string") else None
+        if choices is not None:
             coerce = int if kind == "integer" else str
             return forms.TypedChoiceField(
-                choices=[*empty, *self.choices[name]], coerce=coerce, empty_value=None, **shared
+                choices=[*empty, *choices], coerce=coerce, empty_value=None, **shared
             )
         if "enum" in spec:
             return forms.ChoiceField(choices=[*empty, *((word, word) for word in spec["enum"])], **shared)
@@ -199,9 +242,18 @@ class SchemaForm(forms.Form):
             return forms.MultipleChoiceField(choices=[(word, word) for word in items["enum"]], **shared)
         if kind == "array" and items.get("type") == "string":
             return Lines(help_text=_("One per line; none means all."), widget=_area(3), **shared)
+        if kind == "array" and items.get("type") == "integer":
+            return Numbers(help_text=_("One per line; none means all."), widget=_area(3), **shared)
         if kind == "string":
             return self._text(name, spec, shared)
+        if kind is None:
+            return Anything(help_text=_("A text, or JSON."), widget=_area(4), **shared)
         return Json(help_text=_("JSON, as in the OCPP specification."), widget=_area(4), **shared)
+
+    def _choices_of(self, path: str) -> list[tuple[Any, Any]] | None:
+        """Return the choices of a member: those of its name, or of its name in what holds it (`evse.id`)."""
+        holder, _dot, name = path.rpartition(".")
+        return self.choices.get(f"{holder.rpartition('.')[2]}.{name}") or self.choices.get(name)
 
     def _text(self, name: str, spec: Schema, shared: dict[str, Any]) -> forms.Field:
         if spec.get("format") == "date-time":
@@ -224,6 +276,10 @@ class SchemaForm(forms.Form):
                 value = [row for row in (self._values(group.nodes) for group in node.rows) if row]
             if value not in (None, "", [], {}):
                 found[node.name] = value
+        if found or nodes is self.layout:  # a group that must be there may be empty
+            for node in nodes:
+                if isinstance(node, Group) and node.is_required:
+                    found.setdefault(node.name, {})
         return found
 
     def _check(self, nodes: list[Node]) -> None:

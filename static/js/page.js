@@ -12,7 +12,17 @@
     setTimeout(() => { label.textContent = before; }, 1500);
   });
 
-  // Rows of a form: a blank one waits in a template, its place in the list is filled in when it is copied.
+  // Rows of a form: a blank one waits in a template, its place in the list is filled in when it is copied. A row may
+  // hold lists of its own, whose blank rows wait in templates inside and learn the place of the row around them.
+  function place(root, mark, index) {
+    for (const element of root.querySelectorAll("*")) {
+      for (const attribute of [...element.attributes]) {
+        if (attribute.value.includes(mark)) attribute.value = attribute.value.replaceAll(mark, index);
+      }
+      if (element.content) place(element.content, mark, index);
+    }
+  }
+
   document.addEventListener("click", (event) => {
     const add = event.target.closest("[data-add-row]");
     const drop = event.target.closest("[data-drop-row]");
@@ -23,11 +33,7 @@
     const index = taken.length ? Math.max(...taken) + 1 : 0;
     const copy = list.querySelector(":scope > template").content.cloneNode(true);
     const row = copy.querySelector("[data-row]");
-    for (const element of [row, ...row.querySelectorAll("*")]) {
-      for (const attribute of [...element.attributes]) {
-        if (attribute.value.includes("__row__")) attribute.value = attribute.value.replaceAll("__row__", index);
-      }
-    }
+    place(copy, row.dataset.row, index);
     add.before(copy);
     row.querySelector("input, select, textarea").focus();
   });

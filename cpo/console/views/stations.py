@@ -230,7 +230,7 @@ def _commands(
             "form": form,
             "actions": available,
             "action": action,
-            "action_words": command_forms.WORDS.get(action, ""),
+            "action_words": command_forms.words(version, action),
         },
     )
 
@@ -244,6 +244,7 @@ def command_form(
         found.ocpp_version,
         action,
         connectors=[(number, str(number)) for number in numbers],
+        plugs=[(number, str(number)) for number in sorted({connector.number for connector in connectors})],
         running=[
             (s.transaction_id, f"{s.transaction_id} · {s.id_token} · connector {s.evse.number}")
             for s in running

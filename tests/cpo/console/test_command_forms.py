@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cpo.console import command_forms
+from cpo.console import command_forms, command_words
 from stations.ocpp import outbound
 
 PROFILE = {
@@ -127,7 +127,7 @@ PAYLOADS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
 
 
 def test_every_action_has_a_case_and_words() -> None:
-    assert set(command_forms.actions("1.6")) == set(PAYLOADS) == set(command_forms.WORDS)
+    assert set(command_forms.actions("1.6")) == set(PAYLOADS) == set(command_words.WORDS)
 
 
 @pytest.mark.parametrize("action", PAYLOADS)
