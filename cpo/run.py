@@ -86,7 +86,6 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     env = environment(options, services)
     Path(env["STATIC_ROOT"]).mkdir(exist_ok=True)
     _prepare(env, demo=options.demo, supervisor=supervisor)
-    env |= _server_certificates(env, services)
     for recipe in base_processes(options, env, var):
         supervisor.add(recipe)
     sign_in = _administrator(env, services)  # while the others start
@@ -132,6 +131,7 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
         "LOG_JSON": "0",
         "STATIC_ROOT": str(services.var / "static"),
         "OCPP_TLS_PORT": str(tls_port),
+        "OCPP_TLS_FOLDER": str(services.var / "tls"),
         **({"OPENCPO_SECURE_URL": f"wss://{host}:{tls_port}/ocpp/"} if tls_port else {}),
         **load(services.var),
     }
@@ -156,25 +156,6 @@ def _tls_port(options: argparse.Namespace) -> int:
     except machine.PortTaken:
         return 0
     return port
-
-
-def _server_certificates(env: dict[str, str], services: Services) -> dict[str, str]:
-    """Give certificates of our own authority to the TLS port, unless the caller has some."""
-    if not int(env["OCPP_TLS_PORT"] or 0) or env.get("OCPP_TLS_CERTIFICATES"):
-        return {}
-    made = [
-        "ensure_server_certificates",
-        "--folder",
-        str(services.var / "tls"),
-        "--names",
-        env["ALLOWED_HOSTS"],
-    ]
-    done = subprocess.run(
-        [sys.executable, "manage.py", *made], cwd=ROOT, env=env, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise Refused(f"no certificate for OCPP_TLS_PORT:\n{done.stderr}")
-    return {"OCPP_TLS_CERTIFICATES": done.stdout.strip().splitlines()[-1]}
 
 
 def _lock(var: Path) -> None:

@@ -9,8 +9,10 @@ import asyncio
 import os
 import sys
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, cast
 
+import django
 import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -209,12 +211,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tls() -> tuple[int, tls.Certificates | None]:
+    """Give the port of chargers' TLS and its certificates; ours are made where none are named."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cpo.settings")
     from django.conf import settings
 
     if not settings.OCPP_TLS_PORT:
         return 0, None
-    return settings.OCPP_TLS_PORT, tls.Certificates(tls.pairs_of(settings.OCPP_TLS_CERTIFICATES))
+    pairs = tls.pairs_of(settings.OCPP_TLS_CERTIFICATES)
+    if not pairs and settings.OCPP_TLS_FOLDER:
+        django.setup()
+        from stations.services import server_certificates
+
+        files = server_certificates.ensure(Path(settings.OCPP_TLS_FOLDER), names=settings.ALLOWED_HOSTS)
+        pairs = tls.pairs_of([str(file) for file in files])
+    return settings.OCPP_TLS_PORT, tls.Certificates(pairs)
 
 
 def _refuse(transport: asyncio.Transport, status: HTTPStatus) -> None:

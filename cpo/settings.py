@@ -272,6 +272,9 @@ OCPP_PASSWORD_ROTATIONS_AT_ONCE = env.int(
 OCPP_TLS_PORT = env.int(
     "OCPP_TLS_PORT", default=0
 )  # where we end the TLS of stations ourselves; 0: a proxy does
+OCPP_TLS_FOLDER = env.str(
+    "OCPP_TLS_FOLDER", default=""
+)  # where certificates of our own authority are kept for it, if none are named
 OCPP_TLS_CERTIFICATES = env.list(
     "OCPP_TLS_CERTIFICATES", default=[]
 )  # `chain.pem:key.pem`, one with an RSA and one with an EC key
