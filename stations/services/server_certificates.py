@@ -37,6 +37,7 @@ def ensure(folder: Path, *, names: Sequence[str]) -> list[Path]:
     `roots.pem` beside them is what stations must trust.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
+    names = [name.strip("[]") for name in names if "*" not in name] or ["localhost"]
     files = []
     for kind, role in KINDS.items():
         file = folder / f"server-{kind}.pem"
