@@ -108,6 +108,13 @@ class RemoteRequestChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DERControlChanged:
+    """Controls, reports or alarms of a station that feeds the grid changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AvailabilityChanged:
     """What an operator wants a station's availability to be, or whether it is so, changed."""
 
@@ -189,3 +196,10 @@ class ProfileTemplateChanged:
     """A charging profile of the library changed."""
 
     template_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringChanged:
+    """Monitors, events, incidents or event streams of a station changed."""
+
+    station_id: int

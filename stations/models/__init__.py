@@ -15,6 +15,7 @@ from stations.models.commands import Command
 from stations.models.configuration import ConfigurationTemplate, TemplateValue
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
 from stations.models.corrections import SessionCorrection
+from stations.models.der import DERAlarm, DERControl, DERReport
 from stations.models.files import FileLink, StoredFile
 from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
 from stations.models.journal import Frame, MeterSample, ReadingKind
@@ -62,6 +63,9 @@ __all__ = [
     "ConnectionEvent",
     "Connector",
     "ConnectorStatus",
+    "DERAlarm",
+    "DERControl",
+    "DERReport",
     "DeviceEvent",
     "DeviceReport",
     "EventStream",
