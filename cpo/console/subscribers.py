@@ -15,6 +15,7 @@ from stations.events import (
     FramesStored,
     LocalListChanged,
     LocationChanged,
+    MonitoringChanged,
     OnboardingChanged,
     ProfileTemplateChanged,
     QuirksChanged,
@@ -46,6 +47,11 @@ def station_changed(event: StationConnected | StationDisconnected | StationChang
 @events.subscribe(VariablesChanged)
 def variables_changed(event: VariablesChanged) -> None:
     nudge.topics("configuration", f"station:{event.station_id}")
+
+
+@events.subscribe(MonitoringChanged)
+def monitoring_changed(event: MonitoringChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
 
 
 @events.subscribe(QuirksChanged)

@@ -238,6 +238,10 @@ class OcppConsumer(AsyncConsumer):
                     self._boots = self.link.boots
                     self.sender.booted()
                 metrics.ocpp_answer_seconds.observe((clock.now() - received_at).total_seconds())
+        elif isinstance(frame, frames.Send):
+            await self._spend(self._budget, frame.action)
+            if not self._is_flooded:
+                await self.hub.pipeline.take(self.link, frame, text=text, received_at=received_at)
         elif isinstance(frame, frames.CallResult | frames.CallError):
             await self._spend(self._budget, "")
             try:

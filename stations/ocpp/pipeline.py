@@ -78,6 +78,43 @@ class Pipeline:
             incoming.flags.append(error.code)
         return await self._commit(route, link, incoming, text=text, reply=reply, is_error=response is None)
 
+    async def take(self, link: Link, sent: frames.Send, *, text: str, received_at: datetime) -> None:
+        """Process one SEND, which is never answered: what cannot be used is in the journal (2.1 N15.FR.02)."""
+        incoming = Incoming(
+            sent.action, sent.payload, sent.message_id, received_at, Facts(), list(sent.flags)
+        )  # fmt: skip
+        route = CONTENTS[link.version].inbound.get(sent.action)
+        if route is None or codec.is_confirmed(link.version, sent.action):
+            incoming.flags.append("message_type")
+            route = None
+        else:
+            checked = codec.check_request(link.version, sent.action, sent.payload)
+            incoming.payload = checked.payload
+            incoming.flags += checked.flags if checked.fault is None else [*checked.flags, checked.fault.code]
+            route = route if checked.fault is None else None
+        try:
+            if route is not None:
+                await self._handle(route, link, incoming)
+        except Unavailable:
+            log.error("a message without an answer is lost", station=link.station.identity)
+            return
+        except Exception:
+            log.exception("handler failed", action=sent.action, station=link.station.identity)
+            incoming.facts, route = Facts(), None
+            incoming.flags.append("InternalError")
+        facts = incoming.facts
+        facts.frames = [self._frame_in(link, incoming, text, kind=frames.SEND)]
+        facts.seen = link.seen(received_at)
+        metrics.ocpp_messages.add(
+            link.version, sent.action if route else "?", "in", "ok" if route else "refused"
+        )  # fmt: skip
+        try:
+            await self.writer.add(facts)
+        except Unavailable:
+            log.error("a message without an answer is lost", station=link.station.identity)
+        except Unstorable:
+            await self._keep_unstorable(link, incoming, facts)
+
     async def record(
         self, link: Link, *, direction: str, message_type: int, message_id: str, action: str, text: str,
         at: datetime, verdict: str = "",
@@ -118,11 +155,11 @@ class Pipeline:
         metrics.ocpp_messages.add(link.version, incoming.action, "in", "ok")
         return reply
 
-    def _frame_in(self, link: Link, incoming: Incoming, text: str) -> FrameRow:
+    def _frame_in(self, link: Link, incoming: Incoming, text: str, *, kind: int = CALL) -> FrameRow:
         if incoming.flags:
             quirks.tally.note(link.station_id, incoming.flags)
         return FrameRow(
-            incoming.received_at, link.station_id, link.epoch, "i", CALL, incoming.message_id, incoming.action[:64],
+            incoming.received_at, link.station_id, link.epoch, "i", kind, incoming.message_id, incoming.action[:64],
             redact.frame(text), ",".join(incoming.flags),
         )  # fmt: skip
 

@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 import psycopg
 
 from cpo.lib import events
-from stations.events import FramesStored, SessionEnded, SessionStarted, SessionsUpdated, StatusesChanged
+from stations.events import (
+    FramesStored,
+    MonitoringChanged,
+    SessionEnded,
+    SessionStarted,
+    SessionsUpdated,
+    StatusesChanged,
+)
 
 
 class FrameRow(NamedTuple):
@@ -116,6 +123,41 @@ class EventRow(NamedTuple):
     reservation_id: str
 
 
+class DeviceEventRow(NamedTuple):
+    """A row of `DeviceEvent`; with a `stream_id` its variable is that of the stream's monitor."""
+
+    station_id: int
+    event_id: int
+    at: datetime
+    received_at: datetime
+    trigger: str
+    origin: str
+    component: str
+    component_instance: str
+    evse_number: int
+    connector_number: int
+    name: str
+    instance: str
+    value: str
+    severity: int | None
+    is_cleared: bool
+    monitor_id: int | None
+    cause: int | None
+    tech_code: str
+    tech_info: str
+    transaction_id: str
+    stream_id: int | None = None
+
+
+class StreamMark(NamedTuple):
+    """A message of an event stream came; so many values are still to come."""
+
+    station_id: int
+    stream_id: int
+    pending: int
+    at: datetime
+
+
 class Done(NamedTuple):
     """What came of a start or stop: the session, and the own token that was presented (status '' for none)."""
 
@@ -137,6 +179,8 @@ class Facts:
     start: StartFact | None = None
     stop: StopFact | None = None
     event: EventRow | None = None
+    device_events: Sequence[DeviceEventRow] = ()
+    stream: StreamMark | None = None
     done: Done | None = None
 
 
@@ -257,6 +301,39 @@ select * from unnest(%b::int8[], %b::text[], %b::int4[], %b::timestamptz[], %b::
 on conflict do nothing
 """
 
+# What a monitor knows of its variable and its severity, the message need not say.
+DEVICE_EVENTS = """
+insert into stations_deviceevent
+    (station_id, event_id, at, received_at, trigger, origin, component, component_instance, evse_number,
+     connector_number, name, instance, value, severity, is_cleared, monitor_id, cause, tech_code, tech_info,
+     transaction_id)
+select u.station_id, u.event_id, u.at, u.received_at, u.trigger, coalesce(nullif(u.origin, ''), m.origin, ''),
+    coalesce(nullif(u.component, ''), m.component, ''),
+    coalesce(nullif(u.component_instance, ''), case when u.component = '' then m.component_instance end, ''),
+    case when u.component = '' then coalesce(m.evse_number, 0) else u.evse_number end,
+    case when u.component = '' then coalesce(m.connector_number, 0) else u.connector_number end,
+    coalesce(nullif(u.name, ''), m.name, ''),
+    coalesce(nullif(u.instance, ''), case when u.component = '' then m.instance end, ''),
+    u.value, coalesce(u.severity, m.severity), u.is_cleared, coalesce(u.monitor_id, s.monitor_id), u.cause,
+    u.tech_code, u.tech_info, u.transaction_id
+from unnest(%b::int8[], %b::int8[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[], %b::text[],
+            %b::text[], %b::int4[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::int2[], %b::bool[],
+            %b::int8[], %b::int8[], %b::text[], %b::text[], %b::text[], %b::int8[])
+    as u(station_id, event_id, at, received_at, trigger, origin, component, component_instance, evse_number,
+         connector_number, name, instance, value, severity, is_cleared, monitor_id, cause, tech_code, tech_info,
+         transaction_id, stream_id)
+left join stations_eventstream s on s.station_id = u.station_id and s.stream_id = u.stream_id
+left join stations_variablemonitor m
+    on m.station_id = u.station_id and m.monitor_id = coalesce(u.monitor_id, s.monitor_id)
+on conflict do nothing
+"""
+
+STREAMS = """
+update stations_eventstream s set pending = u.pending, last_at = u.at
+from unnest(%b::int8[], %b::int8[], %b::int4[], %b::timestamptz[]) as u(station_id, stream_id, pending, at)
+where s.station_id = u.station_id and s.stream_id = u.stream_id
+"""
+
 KIND = """
 with made as (
     insert into stations_readingkind (measurand, phase, location, context, unit) values (%s, %s, %s, %s, %s)
@@ -321,6 +398,12 @@ def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
     happened = [facts.event for facts in batch if facts.event is not None]
     if happened:
         cursor.execute(EVENTS, _columns(happened))
+    told = [row for facts in batch for row in facts.device_events]
+    if told:
+        write_device_events(cursor, told)
+    marks = {(mark.station_id, mark.stream_id): mark for facts in batch if (mark := facts.stream) is not None}
+    if marks:
+        cursor.execute(STREAMS, _columns(sorted(marks.values())))
     meters = list({meter.session_id: meter for facts in batch for meter in facts.meters}.values())
     if meters:
         columns = list(zip(*sorted(meters), strict=True))
@@ -330,6 +413,11 @@ def write(cursor: psycopg.Cursor[Any], batch: Sequence[Facts]) -> None:
     if seen:
         ordered = sorted(seen.items())
         cursor.execute(SEEN, _columns(ordered))
+
+
+def write_device_events(cursor: psycopg.Cursor[Any], told: Sequence[DeviceEventRow]) -> None:
+    """Insert events of device models; those that are there already stay as they are."""
+    cursor.execute(DEVICE_EVENTS, _columns(told))
 
 
 def write_samples(cursor: psycopg.Cursor[Any], samples: Sequence[Sample]) -> None:
@@ -357,6 +445,8 @@ def announce(batch: Sequence[Facts]) -> None:
                 frozenset(status.station_id for status in statuses),
             )
         )
+    for station_id in {row.station_id for facts in batch for row in facts.device_events}:
+        events.deliver(MonitoringChanged(station_id))
     for facts in batch:
         if facts.done is not None and facts.start is not None:
             events.deliver(SessionStarted(facts.done.session_id, facts.start.station_id))

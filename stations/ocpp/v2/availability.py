@@ -28,15 +28,20 @@ def status_notification(link: Link, incoming: Incoming) -> Payload:
         incoming.flags.append("impossible_connector")
         return {}
 
-    known = link.statuses.get((evse_id, int(payload["connectorId"])))
+    say(link, incoming, evse_id, int(payload["connectorId"]), word, at=at)
+
+    return {}
+
+
+def say(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str, *, at: datetime) -> None:
+    """Note what a connector says it is, unless its transaction says more than `Occupied` (G01.FR.01)."""
+    known = link.statuses.get((evse_id, connector))
     is_told_better = (
         word == ConnectorStatus.OCCUPIED and known is not None and known.status in FINER
         and any(s.evse_id == evse_id and s.ended_at is None for s in link.sessions.values())
     )  # fmt: skip
     if not is_told_better:
-        note(link, incoming, evse_id, int(payload["connectorId"]), word, at=at)
-
-    return {}
+        note(link, incoming, evse_id, connector, word, at=at)
 
 
 def note(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str, *, at: datetime) -> None:
