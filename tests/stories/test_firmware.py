@@ -283,7 +283,8 @@ async def test_update_firmware_that_is_refused_fails(
 async def test_every_word_on_the_way_is_kept(charger: Make, signed: FirmwareImage, word: str) -> None:
     async with charger() as station:
         update = await accepted(station, signed)
-        await tell(station, word, update)
+        told = {"status": word, "requestId": update.request_id}
+        assert await station.call("SignedFirmwareStatusNotification", told) == {}
 
     assert (await is_("running")).status == word
     assert (await history(update))[-1] == (word, "")
