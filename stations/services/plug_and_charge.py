@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from cpo.lib import clock
 from stations.models import ChargingStation, RootCertificate, RootUse
 from stations.pki import certificates as x
-from stations.pki import chains
+from stations.pki import chains, hash_data
 from stations.pki.hash_data import HashData
 from stations.ports import Decision
 from stations.services import authorization, certificate_status
@@ -81,7 +83,25 @@ def _status_of_chain(text: str, emaid: str) -> str:
         return EXPIRED
     if now < leaf.not_valid_before_utc:
         return CHAIN_ERROR
-    return REVOKED_WORD if is_revoked(path) else ACCEPTED
+    return REVOKED_WORD if is_revoked(path) else _status_of_hashes(_named(path))
+
+
+def _named(path: list[x509.Certificate]) -> list[Asked]:
+    """Give the certificates of a verified chain that name a responder, as it is asked about them (C07.FR.05)."""
+    return [
+        Asked(hash_data.of(certificate, issuer=issuer), url)
+        for certificate, issuer in pairwise(path)
+        for url in _responders(certificate)[:1]
+    ]
+
+
+def _responders(certificate: x509.Certificate) -> list[str]:
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    found = [one.access_location for one in access if one.access_method == AuthorityInformationAccessOID.OCSP]
+    return [name.value for name in found if isinstance(name, x509.UniformResourceIdentifier)]
 
 
 def _names(leaf: x509.Certificate, emaid: str) -> bool:
