@@ -1,6 +1,7 @@
 """Rows of the charging network, one module per subject."""
 
 from stations.models.aliases import StationAlias
+from stations.models.battery_swap import BatterySwap
 from stations.models.campaigns import CampaignStation, FirmwareCampaign
 from stations.models.certificates import (
     AuthorityCertificate,
@@ -11,10 +12,12 @@ from stations.models.certificates import (
     SigningUse,
     StationCertificate,
 )
+from stations.models.charging_needs import ChargingNeeds, ExternalLimit, PriorityCharging, ProfileReport
 from stations.models.commands import Command
 from stations.models.configuration import ConfigurationTemplate, TemplateValue
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
 from stations.models.corrections import SessionCorrection
+from stations.models.cost import SessionCost, StationTariff
 from stations.models.der import DERAlarm, DERControl, DERReport
 from stations.models.files import FileLink, StoredFile
 from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
@@ -38,6 +41,7 @@ from stations.models.monitoring import (
     StationIncident,
     VariableMonitor,
 )
+from stations.models.payments import Settlement
 from stations.models.profiles import CompositeReport, InstalledProfile, LearnedCapability, ProfileTemplate
 from stations.models.quirks import StationQuirk
 from stations.models.remote import AvailabilityWish, RemoteRequest
@@ -49,12 +53,16 @@ from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
+from stations.models.v2x import BidirectionalSession, GridSignal
 from stations.models.variables import DeviceReport, NetworkProfile, SecurityEvent, Variable
 
 __all__ = [
     "AuthorityCertificate",
     "AvailabilityWish",
+    "BatterySwap",
+    "BidirectionalSession",
     "CampaignStation",
+    "ChargingNeeds",
     "ChargingSession",
     "ChargingStation",
     "Command",
@@ -70,12 +78,17 @@ __all__ = [
     "DeviceReport",
     "EventStream",
     "Evse",
+    "ExternalLimit",
     "FileLink",
     "FirmwareCampaign",
     "FirmwareImage",
     "FirmwareStatus",
     "FirmwareUpdate",
     "Frame",
+    "GridSignal",
+    "SessionCost",
+    "StationTariff",
+    "Settlement",
     "HandshakeRejection",
     "IdToken",
     "InstalledCertificate",
@@ -94,6 +107,8 @@ __all__ = [
     "OnboardingStation",
     "Operator",
     "PasswordChange",
+    "PriorityCharging",
+    "ProfileReport",
     "ProfileTemplate",
     "ReadingKind",
     "RemoteRequest",

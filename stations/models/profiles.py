@@ -95,7 +95,7 @@ class InstalledProfile(models.Model):
     )
     parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="parts")
     source = models.CharField(max_length=32, default="operator")  # who manages it: operator, load_balancer, …
-    profile_id = models.PositiveIntegerField()  # chargingProfileId on the station
+    profile_id = models.IntegerField()  # chargingProfileId on the station; its own may be negative
     purpose = models.CharField(max_length=40)  # as on the station; `wish` holds the one asked for
     stack_level = models.PositiveSmallIntegerField(default=0)
     wish = models.JSONField(encoder=DjangoJSONEncoder)

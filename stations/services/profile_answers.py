@@ -8,7 +8,7 @@ from cpo.lib import clock, events
 from stations.charging_profiles import ChargingProfile, Criteria, Purpose, to_v2
 from stations.events import ChargingProfilesChanged
 from stations.models import ChargingSession, ChargingStation, Command, InstalledProfile
-from stations.services import capabilities, composite_schedules, profile_rows, smart_charging
+from stations.services import capabilities, composite_schedules, profile_room, profile_rows, smart_charging
 from stations.services.errors import StationsError
 
 State = InstalledProfile.State
@@ -41,6 +41,8 @@ def clear_answered(command: Command, *, criteria: Criteria, outcome: str) -> Non
     row = profile_rows.row_of(command)
     if outcome in ("Accepted", "Unknown"):
         for each in profile_rows.matching(command.station_id, criteria):
+            if each.state == State.DISPLACED and each.is_wanted:
+                continue  # cleared to make room: it comes back
             if each.sent_at is None or each.sent_at <= command.created_at:
                 each.is_wanted, each.on_station = False, None
                 each.detail = "the station did not know it" if outcome == "Unknown" else ""
@@ -194,20 +196,11 @@ def _set_aside(row: InstalledProfile, profile: ChargingProfile) -> None:
         on_station__isnull=False,
     ).exclude(pk=row.pk)
     for other in others:
-        comes_back = other.is_wanted and other.source != row.source and _passes(row) and not _passes(other)
+        comes_back = profile_room.comes_back(other, row)
         other.on_station, other.detail = None, f"replaced by profile {row.profile_id}"
         other.is_wanted = comes_back
         other.save(update_fields=["on_station", "detail", "is_wanted"])
         profile_rows.move(other, State.DISPLACED if comes_back else State.CLEARED)
-
-
-def _passes(row: InstalledProfile) -> bool:
-    """Tell whether a profile ends by itself, or is somebody's who lifts it again."""
-    return (
-        row.valid_to is not None
-        or row.session_id is not None
-        or row.source not in (profile_rows.OPERATOR, profile_rows.BY_HAND)
-    )
 
 
 def _learn(row: InstalledProfile) -> None:

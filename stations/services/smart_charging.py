@@ -28,6 +28,7 @@ from stations.models import ChargingSession, ChargingStation, Command, Evse, Ins
 from stations.services import (
     capabilities,
     profile_fitting,
+    profile_room,
     profile_rows,
     profile_shapes,
     requests,
@@ -378,6 +379,7 @@ def send(
         for session in profile_rows.running_for(row):
             give(row, session)
         return row
+    profile_room.make(row, fitted.profile, requested_by=requested_by, queue_offline=queue_offline)
     command = _queue(
         row.station,
         "set_charging_profile",
