@@ -115,6 +115,13 @@ class DERControlChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EnergyServicesChanged:
+    """Grid signals, battery swaps, tariffs at the station, its costs or settlements changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AvailabilityChanged:
     """What an operator wants a station's availability to be, or whether it is so, changed."""
 
