@@ -11,6 +11,7 @@ from stations.services import (
     commands,
     configuration_templates,
     connections,
+    device_model,
     diagnostics,
     files,
     firmware,
@@ -24,6 +25,7 @@ from stations.services import (
     remote_watch,
     reservation_watch,
     security_profiles,
+    station_costs,
     unknown_tokens,
     unmatched,
     zombies,
@@ -55,6 +57,12 @@ def find_silent_stations() -> int:
 def close_zombies() -> int:
     """Close sessions whose charger will never end them."""
     return zombies.sweep().closed
+
+
+@shared_task
+def tell_costs() -> int:
+    """Tell stations that show cost what their running sessions cost by now."""
+    return station_costs.sweep()
 
 
 @shared_task
@@ -92,6 +100,12 @@ def fit_templates(template_ids: list[int] | None = None) -> int:
     """Let stations follow the templates of desired values that changed; return how many templates are done."""
     ids = configuration_templates.unfitted() if template_ids is None else template_ids
     return sum(configuration_templates.fit_template(template_id) for template_id in ids)
+
+
+@shared_task
+def end_device_reports() -> int:
+    """Call reports of 2.x stations incomplete of which nothing came for a while."""
+    return device_model.sweep()
 
 
 @shared_task

@@ -90,6 +90,8 @@ KNOWN: dict[str, Known] = {
         "choice",
         choices=("hex", "plain"),
     ),
+    # cost (stations/services/station_costs.py)
+    "shows_cost": Known("Shows the driver the cost: tell it the total at the end, and while it runs"),
     # smart charging (stations/services/smart_charging.py)
     "max_profile_absolute_only": Known("Refuses a relative ChargePointMaxProfile: send an absolute one"),
     "watts_only": Known("Takes limits in W only"),

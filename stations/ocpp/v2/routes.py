@@ -10,17 +10,21 @@ from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, 
 from stations.ocpp.v2 import (
     authorization,
     availability,
+    battery_swap,
+    cost,
     der_control,
     device_model,
     event_streams,
     local_list,
     metering,
     monitoring,
+    payments,
     provisioning,
     remote,
     reservations,
     smart_charging,
     transactions,
+    v2x,
 )
 
 INBOUND_201 = {
@@ -34,7 +38,7 @@ INBOUND_201 = {
     "ReservationStatusUpdate": careful(reservations.reservation_status_update),
     "StatusNotification": fast(availability.status_notification),
     "TransactionEvent": careful(
-        transactions.transaction_event,
+        cost.transaction_event,
         vital=True,
         plain=Plain(transactions.prepare, transactions.finish),
         quick=transactions.quick,
@@ -87,6 +91,7 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
 
 # Requests of services: the domain's words in, the action and its payload out.
 WRITERS: dict[str, RequestWriter] = {
+    "cost_updated": cost.write_cost_updated,
     "ask_local_list": local_list.write_ask,
     "base_report": device_model.write_base_report,
     "boot_notification": provisioning.ask_for_boot,
@@ -126,18 +131,19 @@ NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
 )  # fmt: skip
 
 INBOUND_21 = INBOUND_201 | {
+    "BatterySwap": careful(battery_swap.battery_swap, vital=True),
     "NotifyDERAlarm": careful(der_control.notify_der_alarm, vital=True),
     "NotifyDERStartStop": careful(der_control.notify_der_start_stop, vital=True),
     "ReportDERControl": careful(der_control.report_der_control, vital=True),
     "ClosePeriodicEventStream": careful(event_streams.close_periodic_event_stream, vital=True),
     "NotifyPeriodicEventStream": fast(event_streams.notify_periodic_event_stream),  # a SEND: it has no answer
     "OpenPeriodicEventStream": careful(event_streams.open_periodic_event_stream, vital=True),
-    "TransactionEvent": replace(
-        INBOUND_201["TransactionEvent"], handler=transactions.transaction_event_with_limits
-    ),
+    "NotifySettlement": careful(payments.notify_settlement, vital=True),
+    "VatNumberValidation": careful(payments.vat_number_validation),
+    "TransactionEvent": replace(INBOUND_201["TransactionEvent"], handler=cost.transaction_event_21),
 }
 OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
-    "AFRRSignal": None,
+    "AFRRSignal": v2x.afrr_signal,
     "AdjustPeriodicEventStream": event_streams.adjust_periodic_event_stream,
     "ChangeTransactionTariff": None,
     "ClearDERControl": der_control.clear_der_control,
@@ -145,15 +151,19 @@ OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "GetDERControl": der_control.get_der_control,
     "GetPeriodicEventStream": event_streams.get_periodic_event_stream,
     "GetTariffs": None,
-    "NotifyAllowedEnergyTransfer": None,
+    "NotifyAllowedEnergyTransfer": v2x.notify_allowed_energy_transfer,
     "NotifyWebPaymentStarted": None,
-    "RequestBatterySwap": None,
+    "RequestBatterySwap": battery_swap.request_battery_swap,
     "SetDERControl": der_control.set_der_control,
     "SetDefaultTariff": None,
     "UpdateDynamicSchedule": None,
     "UsePriorityCharging": None,
 }
 WRITERS_21: dict[str, RequestWriter] = WRITERS | {
+    "allow_energy_transfer": v2x.write_allow,
+    "battery_swap": battery_swap.write_request,
+    "grid_signal": v2x.write_signal,
+    "web_payment_started": payments.write_web_payment_started,
     "clear_der_control": der_control.write_clear,
     "der_control": der_control.write_control,
     "der_report": der_control.write_report,
@@ -163,9 +173,7 @@ WRITERS_21: dict[str, RequestWriter] = WRITERS | {
 }
 NOT_OFFERED_21 = NOT_OFFERED_201 | dict.fromkeys(
     (
-        "BatterySwap", "GetCertificateChainStatus", "NotifyPriorityCharging", "NotifySettlement",
-        "PullDynamicScheduleUpdate", "VatNumberValidation",
-    ),
+        "GetCertificateChainStatus", "NotifyPriorityCharging",         "PullDynamicScheduleUpdate",     ),
     LATER,
 )  # fmt: skip
 
@@ -267,8 +275,11 @@ SECTIONS_21 = SECTIONS_201 | {
     "VatNumberValidation": "C22",
 }
 
+# What a station may say before it is accepted: its boot, and what we asked for meanwhile (B02.FR.02, B02.FR.09).
+BEFORE_ACCEPTANCE = frozenset({"BootNotification", "NotifyReport"})
+
 CONTENTS = {
-    version: Contents(version, *tables, writers=writers)
+    version: Contents(version, *tables, writers=writers, before_acceptance=BEFORE_ACCEPTANCE)
     for version, *tables, writers in (
         ("2.0.1", INBOUND_201, OUTBOUND_201, NOT_OFFERED_201, SECTIONS_201, WRITERS),
         ("2.1", INBOUND_21, OUTBOUND_21, NOT_OFFERED_21, SECTIONS_21, WRITERS_21),

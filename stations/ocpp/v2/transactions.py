@@ -18,8 +18,10 @@ from stations.ocpp.v2 import availability, topology, values
 from stations.ports import Decision
 from stations.services import authorization, limits, transactions
 from stations.services.ingest import EventRow, Facts, StartFact, StopFact
+from stations.services.station_costs import SHOWS_COST
 from stations.services.transactions import Said
 
+CLOSER = frozenset({"operationMode", "tariffId", "transactionLimit"})  # in transactionInfo: kept elsewhere
 STARTED, UPDATED, ENDED = "Started", "Updated", "Ended"
 LOCAL = "Local"  # an omitted stoppedReason
 # Kinds of limits against TransactionLimitType; energies are Wh in both.
@@ -75,7 +77,8 @@ def _prepare_start(link: Link, incoming: Incoming) -> bool:
         or not uid
         or token.get("type") in authorization.BY_STATION
         or payload.get("reservationId")  # it ends a reservation
-        or "transactionLimit" in (payload.get("transactionInfo") or {})
+        or not CLOSER.isdisjoint(payload.get("transactionInfo") or ())
+        or "costDetails" in payload
         or place not in link.connectors
         or begin_wh is None
         or any(reading.raw or reading.flags for reading in parsed.readings)
@@ -109,6 +112,9 @@ def _prepare_end(link: Link, incoming: Incoming) -> bool:
         or known.ended_at is not None
         or payload.get("seqNo") != known.next_seq_no
         or not _is_at(link, known, payload.get("evse"))
+        or not CLOSER.isdisjoint(info)
+        or "costDetails" in payload
+        or link.quirks.get(SHOWS_COST)
     ):
         return False
     at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
@@ -151,7 +157,8 @@ def quick(link: Link, incoming: Incoming) -> Payload | None:
         or "idToken" in payload
         or known.ended_at is not None
         or known.has_news
-        or "transactionLimit" in info
+        or not CLOSER.isdisjoint(info)
+        or "costDetails" in payload
         or payload.get("seqNo") != known.next_seq_no
         or not _is_at(link, known, payload.get("evse"))
     ):

@@ -1,0 +1,56 @@
+"""Cost in TransactionEvent, CostUpdated (block I); what 2.1 adds to transactions besides."""
+
+from decimal import Decimal
+
+from stations import readings
+from stations.models import ChargingSession
+from stations.ocpp.link import Link
+from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.v2 import transactions
+from stations.services import station_costs, v2x
+from stations.services.station_costs import SHOWS_COST
+
+ENDED = "Ended"
+
+
+def transaction_event(link: Link, incoming: Incoming) -> Payload:
+    """Answer the end of a transaction with its total cost, if the station shows it (I03.FR.02)."""
+    return transactions.transaction_event(link, incoming) | _total(link, incoming)
+
+
+def transaction_event_21(link: Link, incoming: Incoming) -> Payload:
+    """The same for 2.1: keep what the station says about mode, tariff and cost (I12.FR.01, Q)."""
+    answer = transactions.transaction_event_with_limits(link, incoming)
+    payload = incoming.payload
+    info = payload["transactionInfo"]
+    mode, tariff, details = info.get("operationMode"), info.get("tariffId"), payload.get("costDetails")
+    if mode or tariff or details:
+        session = _session(link, incoming)
+        at, _ = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
+        if mode:
+            v2x.told(session, mode=mode, at=at)
+        if tariff or details:
+            is_final = payload["eventType"] == ENDED
+            station_costs.told_by_station(
+                session, tariff_id=str(tariff or ""), details=details, is_final=is_final
+            )
+
+    return answer | _total(link, incoming)
+
+
+def write_cost_updated(*, transaction_id: str, total: Decimal) -> tuple[str, Payload]:
+    """Write CostUpdated (I02)."""
+    return "CostUpdated", {"transactionId": transaction_id, "totalCost": total}
+
+
+def _total(link: Link, incoming: Incoming) -> Payload:
+    if incoming.payload["eventType"] != ENDED or not link.quirks.get(SHOWS_COST):
+        return {}
+    total = station_costs.total(_session(link, incoming))
+    return {} if total is None else {"totalCost": total}
+
+
+def _session(link: Link, incoming: Incoming) -> ChargingSession:
+    transaction_id = str(incoming.payload["transactionInfo"].get("transactionId") or "")[:36]
+    rows = ChargingSession.objects.select_related("station__location", "evse", "token")
+    return rows.get(pk=link.sessions[transaction_id].id)
