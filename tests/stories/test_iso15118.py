@@ -338,6 +338,25 @@ async def test_a_message_that_cannot_be_read_is_rejected(charger: Make, message:
     assert answer == {"status": "Rejected"}
 
 
+@pytest.mark.parametrize("odd", ["\\ud800", "\\u0000", "\\u202e", "é" * 3, "x" * 255])
+async def test_odd_characters_inside_harm_nothing(charger: Make, odd: str) -> None:
+    hashes = {"hashAlgorithm": odd, "issuerNameHash": odd, "issuerKeyHash": odd, "serialNumber": odd}
+    asked = {"ocspRequestData": hashes | {"responderURL": f"http://{odd}/"}}
+    messages = {
+        "Authorize": {"idToken": {"idToken": odd}, "certificate": odd},
+        "SignCertificate": {"csr": odd},
+        "GetCertificateStatus": asked,
+        "Get15118EVCertificate": {"iso15118SchemaVersion": odd, "action": odd, "exiRequest": odd},
+    }
+    async with at_adas(charger) as station:
+        await station.come_up()
+        for message, payload in messages.items():
+            text = json.dumps(payload, ensure_ascii=False).replace("\\\\", "\\")
+            answer = await ask(station, message, text)
+            assert answer["status"] in ("Accepted", "Rejected")
+        await station.heartbeat()
+
+
 async def test_a_message_that_the_note_does_not_know_is_told_so(charger: Make) -> None:
     async with at_adas(charger) as station:
         await station.come_up()

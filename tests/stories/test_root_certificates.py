@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stations.models import ChargingStation, Command, InstalledCertificate, RootCertificate
+from stations.models import ChargingStation, Command, InstalledCertificate, ReviewItem, RootCertificate
 from stations.services import installed_certificates, root_certificates
 from stations.services.errors import NotConfirmed
 from tests import pki
@@ -174,10 +174,11 @@ async def test_get_installed_certificate_ids_that_is_not_answered_forgets_nothin
     [
         [{"hashAlgorithm": "SHA256", "issuerNameHash": "", "issuerKeyHash": "", "serialNumber": ""}],
         [{"hashAlgorithm": "MD5", "issuerNameHash": "zz", "issuerKeyHash": "yy", "serialNumber": "xx"}] * 2,
+        [{"hashAlgorithm": "\x00", "issuerNameHash": "a\x00", "issuerKeyHash": "éé", "serialNumber": "1"}],
     ],
-    ids=["empty", "odd and twice"],
+    ids=["empty", "odd and twice", "a NUL"],
 )
-async def test_odd_hash_data_is_stored_as_far_as_it_names_anything(
+async def test_odd_hash_data_names_nothing_and_harms_nothing(
     charger: Make, ada: ChargingStation, data: list[Any]
 ) -> None:
     async with charger() as station:
@@ -189,7 +190,8 @@ async def test_odd_hash_data_is_stored_as_far_as_it_names_anything(
         await over("GetInstalledCertificateIds", "answered", "failed")
         await station.heartbeat()
 
-    assert await rows(lambda: InstalledCertificate.objects.filter(issuer_name_hash="").count()) == 0
+    assert not await rows(InstalledCertificate.objects.exists)
+    assert not await rows(lambda: ReviewItem.objects.filter(kind="command_outcome").exists())
 
 
 async def test_delete_certificate_names_the_root_as_the_station_did(

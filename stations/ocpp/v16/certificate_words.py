@@ -28,8 +28,9 @@ def from_wire(told: Any) -> HashData | None:
     if not isinstance(told, dict):
         return None
     names = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
-    parts = [str(told.get(name) or "").replace("\0", "") for name in names]
-    return HashData.told(*parts) if parts[1] and parts[2] else None
+    parts = [str(told.get(name) or "").encode("ascii", "replace").decode() for name in names]
+    data = HashData.told(*parts)
+    return data if data.is_readable else None
 
 
 def word_of(command: Command, answer: Payload | None) -> str:
