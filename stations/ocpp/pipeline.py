@@ -14,6 +14,7 @@ from django.conf import settings
 
 from cpo.lib import metrics, redact
 from cpo.lib.threads import Unavailable, Workers
+from stations.models import ChargingStation
 from stations.ocpp import codec, frames
 from stations.ocpp.link import Lacking, Link
 from stations.ocpp.route import Contents, Incoming, Payload, Plain, Route
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 CONTENTS: dict[str, Contents] = {"1.6": V16, **V2}
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+PENDING = ChargingStation.Registration.PENDING
 MOST_LACKING = 3  # things that one message may have to look up: its connector, its session, its signed values
 
 
@@ -51,6 +53,8 @@ class Pipeline:
             error = codec.unknown_action(
                 link.version, call.action, offered=call.action in contents.not_offered
             )
+        elif link.station.registration == PENDING and not _is_allowed(contents, call.action):
+            error = codec.fault(link.version, "SecurityError", "this station is not accepted yet")
         else:
             checked = codec.check_request(link.version, call.action, call.payload)
             incoming.payload = checked.payload
@@ -230,6 +234,11 @@ class Pipeline:
             log.error("frame not stored", station=link.station.identity, action=incoming.action)
             return False
         return True
+
+
+def _is_allowed(contents: Contents, action: str) -> bool:
+    """Tell whether a station that is not accepted yet may say this (2.1 B02.FR.09)."""
+    return contents.before_acceptance is None or action in contents.before_acceptance
 
 
 def _forget(stored: "asyncio.Future[None]") -> None:

@@ -97,3 +97,4 @@ class Contents:
     not_offered: Mapping[str, str]
     sections: Mapping[str, str]
     writers: Mapping[str, RequestWriter] = field(default_factory=dict)
+    before_acceptance: frozenset[str] | None = None  # all that a pending station may send; None: everything

@@ -11,6 +11,7 @@ from stations.ocpp.v2 import (
     authorization,
     availability,
     battery_swap,
+    charging_notices,
     cost,
     der_control,
     device_model,
@@ -30,11 +31,16 @@ from stations.ocpp.v2 import (
 INBOUND_201 = {
     "Authorize": careful(authorization.authorize),
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
+    "ClearedChargingLimit": careful(charging_notices.cleared_charging_limit, vital=True),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "MeterValues": fast(metering.meter_values),
     "NotifyEvent": careful(monitoring.notify_event, vital=True, quick=monitoring.quick_event),
     "NotifyMonitoringReport": careful(monitoring.notify_monitoring_report, vital=True),
+    "NotifyChargingLimit": careful(charging_notices.notify_charging_limit, vital=True),
+    "NotifyEVChargingNeeds": careful(charging_notices.notify_ev_charging_needs, vital=True),
+    "NotifyEVChargingSchedule": careful(charging_notices.notify_ev_charging_schedule, vital=True),
     "NotifyReport": careful(device_model.notify_report, vital=True),
+    "ReportChargingProfiles": careful(charging_notices.report_charging_profiles, vital=True),
     "ReservationStatusUpdate": careful(reservations.reservation_status_update),
     "StatusNotification": fast(availability.status_notification),
     "TransactionEvent": careful(
@@ -59,7 +65,7 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "DataTransfer": None,
     "DeleteCertificate": None,
     "GetBaseReport": device_model.report,
-    "GetChargingProfiles": None,
+    "GetChargingProfiles": charging_notices.get_charging_profiles,
     "GetCompositeSchedule": smart_charging.get_composite_schedule,
     "GetDisplayMessages": None,
     "GetInstalledCertificateIds": None,
@@ -100,6 +106,7 @@ WRITERS: dict[str, RequestWriter] = {
     "change_variables": device_model.write_change,
     "clear_cache": authorization.write_clear_cache,
     "clear_charging_profile": smart_charging.write_clear,
+    "get_charging_profiles": charging_notices.write_report,
     "get_composite_schedule": smart_charging.write_composite,
     "clear_monitors": monitoring.write_clear,
     "monitoring_base": monitoring.write_base,
@@ -121,16 +128,18 @@ WRITERS: dict[str, RequestWriter] = {
 LATER = "not built yet"
 NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
     (
-        "ClearedChargingLimit", "FirmwareStatusNotification", "Get15118EVCertificate", "GetCertificateStatus",
-        "LogStatusNotification", "NotifyChargingLimit", "NotifyCustomerInformation", "NotifyDisplayMessages",
-        "NotifyEVChargingNeeds", "NotifyEVChargingSchedule",
-        "PublishFirmwareStatusNotification", "ReportChargingProfiles",
+        "FirmwareStatusNotification", "Get15118EVCertificate", "GetCertificateStatus",
+        "LogStatusNotification", "NotifyCustomerInformation", "NotifyDisplayMessages",
+        
+        "PublishFirmwareStatusNotification", 
         "SecurityEventNotification", "SignCertificate",
     ),
     LATER,
 )  # fmt: skip
 
 INBOUND_21 = INBOUND_201 | {
+    "NotifyPriorityCharging": careful(charging_notices.notify_priority_charging, vital=True),
+    "PullDynamicScheduleUpdate": careful(charging_notices.pull_dynamic_schedule_update),
     "BatterySwap": careful(battery_swap.battery_swap, vital=True),
     "NotifyDERAlarm": careful(der_control.notify_der_alarm, vital=True),
     "NotifyDERStartStop": careful(der_control.notify_der_start_stop, vital=True),
@@ -156,8 +165,8 @@ OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "RequestBatterySwap": battery_swap.request_battery_swap,
     "SetDERControl": der_control.set_der_control,
     "SetDefaultTariff": None,
-    "UpdateDynamicSchedule": None,
-    "UsePriorityCharging": None,
+    "UpdateDynamicSchedule": charging_notices.update_dynamic_schedule,
+    "UsePriorityCharging": charging_notices.use_priority_charging,
 }
 WRITERS_21: dict[str, RequestWriter] = WRITERS | {
     "allow_energy_transfer": v2x.write_allow,
@@ -173,7 +182,7 @@ WRITERS_21: dict[str, RequestWriter] = WRITERS | {
 }
 NOT_OFFERED_21 = NOT_OFFERED_201 | dict.fromkeys(
     (
-        "GetCertificateChainStatus", "NotifyPriorityCharging",         "PullDynamicScheduleUpdate",     ),
+        "GetCertificateChainStatus",             ),
     LATER,
 )  # fmt: skip
 
