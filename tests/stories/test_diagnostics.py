@@ -54,6 +54,18 @@ def extended(ada: ChargingStation) -> ChargingStation:
     return ada
 
 
+@pytest.fixture
+def charger(charger: Make, request: pytest.FixtureRequest) -> Make:
+    """Give a maker of chargers that know the security extension only where a story says so."""
+
+    def make(**options: Any) -> Charger:
+        station = charger(**options)
+        station.files.knows_extension = "extended" in request.fixturenames
+        return station
+
+    return make
+
+
 async def ask(station: ChargingStation, **options: Any) -> LogUpload:
     def queue() -> LogUpload:
         return diagnostics.request(ChargingStation.objects.get(pk=station.pk), requested_by="ada", **options)
