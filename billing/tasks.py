@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from billing.services import cdrs, jobs, snapshots
+from billing.services import cdrs, jobs, snapshots, station_tariffs
 from cpo.lib.tasks import RowsTask
 
 SWEEP_LIMIT = 5000  # sessions that one sweep hands out
@@ -28,6 +28,12 @@ def sweep_unbilled() -> int:
     for chunk in jobs.chunks(ids):
         bill_sessions.apply_async([chunk], expires=SWEEP_TTL_S)
     return len(ids)
+
+
+@shared_task
+def compare_station_costs() -> int:
+    """Compare what stations calculated with our bills."""
+    return station_tariffs.compare()
 
 
 @shared_task

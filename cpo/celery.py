@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "make and drop partitions": {"task": "stations.tasks.maintain_partitions", "schedule": 3600},
     "end security changes": {"task": "stations.tasks.end_security_changes", "schedule": 15},
     "rotate passwords": {"task": "stations.tasks.rotate_passwords", "schedule": 60},
+    "compare costs of stations": {"task": "billing.tasks.compare_station_costs", "schedule": 30},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},
     "mark stale pushes": {"task": "roaming.tasks.sweep_marks", "schedule": 30},
