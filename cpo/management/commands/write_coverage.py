@@ -1,6 +1,7 @@
 """Write docs/coverage-ocpp.md from the route tables and the stories; `--check` tells whether it is up to date."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,7 @@ def _files(action: str, told_by: dict[str, str]) -> str:
 def told(action: str, stories: dict[str, str]) -> list[str]:
     """Name the files with stories that speak of the action."""
     return sorted(
-        {
-            place.partition("::")[0]
-            for place, source in stories.items()
-            if f'"{action}"' in source or f"{action} " in source or f"{action}." in source
-        }
+        {place.partition("::")[0] for place, source in stories.items() if re.search(rf"\b{action}\b", source)}
     )
 
 
@@ -120,8 +117,10 @@ def _stories(place: Path) -> Iterator[tuple[str, str]]:
     """Yield each story's place and source text."""
     for path in sorted(place.glob("test_*.py")):
         text = path.read_text()
-        for node in ast.walk(ast.parse(text)):
+        tree = ast.parse(text)
+        about = ast.get_docstring(tree) or ""  # what all stories of the file are about
+        for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 decorators = " ".join(ast.get_source_segment(text, d) or "" for d in node.decorator_list)
                 source = ast.get_source_segment(text, node) or ""
-                yield f"{path.stem}::{node.name}", f"{decorators} {source}"
+                yield f"{path.stem}::{node.name}", f"{about} {decorators} {source}"
