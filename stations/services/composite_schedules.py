@@ -23,8 +23,16 @@ from stations.charging_profiles import (
 )
 from stations.charging_profiles.fields import written
 from stations.events import ChargingProfilesChanged
-from stations.models import ChargingSession, ChargingStation, Command, CompositeReport, Evse, InstalledProfile
-from stations.services import capabilities, commands, profile_shapes, requests, review
+from stations.models import (
+    ChargingSession,
+    ChargingStation,
+    Command,
+    CompositeReport,
+    Evse,
+    InstalledProfile,
+    PriorityCharging,
+)
+from stations.services import capabilities, charging_limits, commands, profile_shapes, requests, review
 from stations.services.errors import StationsError
 
 ASK = "GetCompositeSchedule"
@@ -64,6 +72,7 @@ def computed(
         station=station, state__in=InstalledProfile.LIVE, on_station__isnull=False
     )
     profiles = [from_v2(row.on_station, evse=row.evse_number) for row in rows]
+    profiles += charging_limits.profiles(station)
     active = ChargingSession.objects.active().filter(station=station).select_related("evse").order_by("id")
     sessions = {session.evse.number: session for session in active}
     here = sessions.get(evse_number)
@@ -81,6 +90,8 @@ def computed(
         now=start,
         zone=place.zone,
         sessions={number: session.started_at for number, session in sessions.items()},
+        priority_charging=here is not None
+        and PriorityCharging.objects.filter(session=here, is_active=True).exists(),
     )
 
 

@@ -1,12 +1,15 @@
 """Rows of charging profiles: found, locked, moved from state to state. Nothing is sent from here."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 
 from cpo.lib import clock, events
-from stations.charging_profiles import ChargingProfile, Criteria, Purpose, RateUnit
+from stations.charging_profiles import ChargingProfile, Criteria, Purpose, RateUnit, to_v2
 from stations.events import ChargingProfilesChanged
 from stations.models import ChargingSession, ChargingStation, Command, InstalledProfile
 from stations.services import commands, profile_fitting, review
@@ -14,6 +17,7 @@ from stations.services.errors import NotOpen, UnsuitedProfile
 
 State = InstalledProfile.State
 OPERATOR, BY_HAND = "operator", "command"  # who manages a profile; by hand: sent as a plain command
+FOUND = "station:"  # before the source that the station names: it lay there, and nobody here put it there
 ON_STATION = (State.SENT, State.INSTALLED, State.UNKNOWN)  # it lies there, or may
 TRIES = 5  # without an answer, until a human is told
 AGAIN_AFTER = timedelta(minutes=1)  # doubled with each try
@@ -93,8 +97,16 @@ def locked(station: ChargingStation) -> ChargingStation:
 
 
 def next_id(station: ChargingStation) -> int:
-    highest = InstalledProfile.objects.filter(station=station).aggregate(highest=Max("profile_id"))["highest"]
-    return max((highest or 0) + 1, FIRST_ID)
+    """Give an id that no profile of the station has: ours count on, whatever others took."""
+    rows = InstalledProfile.objects.filter(station=station)
+    highest = rows.exclude(source__startswith=FOUND).aggregate(highest=Max("profile_id"))["highest"]
+    found = max((highest or 0) + 1, FIRST_ID)
+    taken = set(
+        rows.filter(source__startswith=FOUND, profile_id__gte=found).values_list("profile_id", flat=True)
+    )
+    while found in taken:
+        found += 1
+    return found
 
 
 def take_back(row: InstalledProfile, *, by: str) -> None:
@@ -134,6 +146,37 @@ def move(row: InstalledProfile, state: str) -> InstalledProfile:
 def trouble(row: InstalledProfile, detail: str) -> None:
     row.detail = detail[:255]
     row.save(update_fields=["detail"])
+
+
+def as_stored(profile: ChargingProfile) -> dict[str, Any]:
+    """Write a profile as rows keep it: in the words of 2.1."""
+    return to_v2(profile)
+
+
+def on_wire(profile: ChargingProfile) -> ChargingProfile:
+    """Cut the limits of a profile to the tenth that stations are sent, for a comparison."""
+
+    def cut(value: Decimal | None) -> Decimal | None:
+        return None if value is None else value.quantize(Decimal("0.1"), rounding=ROUND_DOWN)
+
+    return replace(
+        profile,
+        schedules=tuple(
+            replace(
+                schedule,
+                periods=tuple(
+                    replace(
+                        period,
+                        limit=cut(period.limit),
+                        setpoint=cut(period.setpoint),
+                        discharge_limit=cut(period.discharge_limit),
+                    )
+                    for period in schedule.periods
+                ),
+            )
+            for schedule in profile.schedules
+        ),
+    )
 
 
 def raise_item(row: InstalledProfile) -> None:

@@ -14,7 +14,14 @@ from django.db.models import Exists, ExpressionWrapper, F, IntegerField, OuterRe
 from cpo.lib import clock
 from stations.charging_profiles import Purpose
 from stations.models import ChargingSession, ChargingStation, Command, InstalledProfile
-from stations.services import commands, composite_schedules, profile_rows, profile_shapes, smart_charging
+from stations.services import (
+    charging_needs,
+    commands,
+    composite_schedules,
+    profile_rows,
+    profile_shapes,
+    smart_charging,
+)
 from stations.services.errors import StationsError
 
 log = structlog.get_logger(__name__)
@@ -41,7 +48,7 @@ def after_boot(station: ChargingStation) -> int:
 
 def sweep() -> int:
     """Do what is due; return how many rows were touched."""
-    return end_over() + give_to_new() + retry()
+    return end_over() + give_to_new() + retry() + charging_needs.sweep()
 
 
 def recheck() -> int:
@@ -75,6 +82,7 @@ def retry() -> int:
     lost = due.filter(is_wanted=True, state__in=[State.WANTED, State.UNKNOWN])
     stale = due.filter(is_wanted=False, on_station__isnull=False, state__in=profile_rows.ON_STATION)
     count = _each(lost, _retry)
+    stale = stale.exclude(source__startswith=profile_rows.FOUND)  # what others put there is not ours to clear
     return count + _each(stale.exclude(source=profile_rows.BY_HAND), _clear)
 
 

@@ -23,6 +23,7 @@ from stations.charging_profiles import (
     from_v2,
     to_v2,
 )
+from stations.charging_profiles.installed import NOT_OURS
 from stations.events import ChargingProfilesChanged
 from stations.models import ChargingSession, ChargingStation, Command, Evse, InstalledProfile, ProfileTemplate
 from stations.services import (
@@ -296,6 +297,10 @@ def clear(
     Raise `StationOffline`, unless the command or the wish to clear may wait for the station.
     """
     row = InstalledProfile.objects.select_for_update(of=["self"]).select_related("station").get(pk=row.pk)
+    if row.purpose in NOT_OURS:
+        raise UnsuitedProfile(
+            "chargingProfilePurpose", "others have set it, it is not ours to clear (K10.FR.06)"
+        )
     for part in row.parts.filter(state__in=InstalledProfile.LIVE):
         clear(part, requested_by=requested_by, keep_offline=True)
     profile_rows.take_back(row, by=requested_by)

@@ -10,7 +10,6 @@ from stations.charging_profiles import (
     ChargingProfile,
     Criteria,
     InvalidProfile,
-    Purpose,
     RateUnit,
     composite_from_v2,
     from_v2,
@@ -32,17 +31,17 @@ UNSUPPORTED = {"NotSupported", "NotImplemented"}
 
 def write_set_201(*, profile: ChargingProfile) -> tuple[str, Payload]:
     """Write SetChargingProfile for 2.0.1 (K01); raise InvalidProfile for what came with 2.1."""
-    return "SetChargingProfile", {"evseId": profile.evse, "chargingProfile": _plain(to_v201(profile))}
+    return "SetChargingProfile", {"evseId": profile.evse, "chargingProfile": plain(to_v201(profile))}
 
 
 def write_set(*, profile: ChargingProfile) -> tuple[str, Payload]:
     """Write SetChargingProfile for 2.1 (K01)."""
-    return "SetChargingProfile", {"evseId": profile.evse, "chargingProfile": _plain(to_v2(profile))}
+    return "SetChargingProfile", {"evseId": profile.evse, "chargingProfile": plain(to_v2(profile))}
 
 
 def start_profile(profile: ChargingProfile) -> Payload:
     """Write the chargingProfile of RequestStartTransaction, in what both versions know (F01.FR.08, K05)."""
-    found: Payload = _plain(to_v201(profile))
+    found: Payload = plain(to_v201(profile))
     return found
 
 
@@ -135,20 +134,12 @@ def why(answer: Payload | None) -> str:
     return ": ".join(str(info[name]) for name in ("reasonCode", "additionalInfo") if info.get(name))[:255]
 
 
-def _plain(value: Any, name: str = "") -> Any:
+def plain(value: Any, name: str = "") -> Any:
     """Turn Decimals into JSON numbers; limits are cut to a tenth towards zero, never above what was meant."""
     if isinstance(value, Decimal):
         if name.startswith(LIMITS):
             value = value.quantize(TENTH, rounding=ROUND_DOWN)
         return int(value) if value == value.to_integral_value() else value
     if isinstance(value, dict):
-        return {each: _plain(member, each) for each, member in value.items()}
-    return [_plain(member, name) for member in value] if isinstance(value, list) else value
-
-
-def purpose_of(word: str | None) -> Purpose | None:
-    """Read a ChargingProfilePurposeEnumType; None for none and for a word that nobody knows."""
-    try:
-        return None if word is None else read_purpose(word)
-    except (InvalidProfile, ValueError):
-        return None
+        return {each: plain(member, each) for each, member in value.items()}
+    return [plain(member, name) for member in value] if isinstance(value, list) else value
