@@ -53,4 +53,4 @@ def _total(link: Link, incoming: Incoming) -> Payload:
 def _session(link: Link, incoming: Incoming) -> ChargingSession:
     transaction_id = str(incoming.payload["transactionInfo"].get("transactionId") or "")[:36]
     rows = ChargingSession.objects.select_related("station__location", "evse", "token")
-    return rows.get(pk=link.sessions[transaction_id].id)
+    return rows.get(station=link.station_id, transaction_id=transaction_id)
