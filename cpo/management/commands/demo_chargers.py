@@ -8,16 +8,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from cpo.simulator import demo
-from cpo.simulator.charger import Charger
 
 GRACE_S = 3  # to tell the central system that charging ends, before the process does
 
 
 class Command(BaseCommand):
-    help = "Run simulated chargers against a central system: this one, or any other of OCPP 1.6J."
+    help = (
+        "Run simulated chargers against a central system: this one, or any other of OCPP-J 1.6, 2.0.1 or 2.1."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,7 +30,9 @@ class Command(BaseCommand):
             default=os.environ.get("OPENCPO_SECURE_URL"),
             help="the same over TLS, for security profiles 2 and 3 [OPENCPO_SECURE_URL]",
         )
-        parser.add_argument("--stations", default="DEMO-1,DEMO-2,DEMO-3", help="identities, comma-separated")
+        parser.add_argument(
+            "--stations", default="", help="identities, comma-separated; else as many as are spoken to"
+        )
         parser.add_argument(
             "--tokens",
             default="DEMO-RFID-1,DEMO-EMP-1,DEMO-RFID-2,DEMO-EMP-2",
@@ -45,11 +49,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stations = [name.strip() for name in options["stations"].split(",") if name.strip()]
+        named = [name.strip() for name in options["stations"].split(",") if name.strip()]
+        stations = list(enumerate(named)) or spoken_to(settings.OCPP_VERSIONS)
         tokens = [name.strip() for name in options["tokens"].split(",") if name.strip()]
         chargers = [
             demo.build(options["url"], station, number, options["state"], options["password"])
-            for number, station in enumerate(stations)
+            for number, station in stations
         ]
         for charger in chargers:
             charger.secure_url = options["secure_url"]
@@ -57,7 +62,13 @@ class Command(BaseCommand):
         asyncio.run(run(chargers, tokens))
 
 
-async def run(chargers: list[Charger], tokens: list[str]) -> None:
+def spoken_to(versions: list[str]) -> list[tuple[int, str]]:
+    """Return the numbers and names of the demo's stations whose version is offered."""
+    spoken = [demo.NEWER.get(number, "1.6") for number in range(len(demo.HARDWARE))]
+    return [(number, f"DEMO-{number + 1}") for number, version in enumerate(spoken) if version in versions]
+
+
+async def run(chargers: list[demo.AnyCharger], tokens: list[str]) -> None:
     """Charge until SIGTERM or SIGINT, then end what runs as far as the central system still listens."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,6 +90,6 @@ async def run(chargers: list[Charger], tokens: list[str]) -> None:
             raise result
 
 
-async def ended(charger: Charger) -> None:
-    for transaction in list(charger.running.values()):
-        await transaction.ended.wait()
+async def ended(charger: demo.AnyCharger) -> None:
+    for running in [transaction.ended for transaction in charger.running.values()]:
+        await running.wait()

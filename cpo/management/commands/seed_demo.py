@@ -40,6 +40,11 @@ STATIONS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "DEMO-2": ("harbour", "Quay south", [AC_22, AC_22]),
     "DEMO-3": ("mill", "Entrance", [DC_150]),
 }
+# Those that speak a newer OCPP are there where it is offered.
+NEWER_STATIONS: dict[str, tuple[str, tuple[str, str, list[dict[str, Any]]]]] = {
+    "DEMO-4": ("2.0.1", ("mill", "Canal side", [AC_22, AC_22])),
+    "DEMO-5": ("2.1", ("mill", "Canal side, fast", [DC_150])),
+}
 
 OWN_TOKENS = {"DEMO-RFID-1": "Ada", "DEMO-RFID-2": "Bo", "DEMO-RFID-3": "Cleo"}
 
@@ -100,7 +105,10 @@ class Command(BaseCommand):
             currency="EUR",
         )
         places = {key: self._location(operator, key, fields) for key, fields in LOCATIONS.items()}
-        for identity, (place, name, connectors) in STATIONS.items():
+        newer = {
+            key: row for key, (version, row) in NEWER_STATIONS.items() if version in settings.OCPP_VERSIONS
+        }
+        for identity, (place, name, connectors) in (STATIONS | newer).items():
             station, _ = provisioning.upsert_station(
                 identity, location=places[place], name=name, security_profile=0
             )
