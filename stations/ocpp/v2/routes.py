@@ -170,6 +170,8 @@ OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "UsePriorityCharging": charging_notices.use_priority_charging,
 }
 WRITERS_21: dict[str, RequestWriter] = WRITERS | {
+    "update_dynamic_schedule": charging_notices.write_update,
+    "use_priority_charging": charging_notices.write_priority,
     "change_tariff": tariffs.write_change,
     "clear_tariffs": tariffs.write_clear,
     "default_tariff": tariffs.write_default,
