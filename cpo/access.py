@@ -31,6 +31,7 @@ from stations.models import (
     Reservation,
     ReviewItem,
     SecurityEvent,
+    Settlement,
     StationCertificate,
     TokenGroup,
     TrustedSigner,
@@ -229,6 +230,11 @@ def sessions(principal: Principal) -> QuerySet[ChargingSession]:
 def commands(principal: Principal) -> QuerySet[Command]:
     """Commands to stations in scope."""
     return Command.objects.filter(**_limits(principal, "station__location"))
+
+
+def settlements(principal: Principal) -> QuerySet[Settlement]:
+    """Settlements of payment terminals in scope."""
+    return Settlement.objects.filter(**_limits(principal, "station__location"))
 
 
 def reservations(principal: Principal) -> QuerySet[Reservation]:

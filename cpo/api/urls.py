@@ -9,6 +9,7 @@ from cpo.api.views import (
     commands,
     configuration,
     configuration_templates,
+    energy_services,
     firmware,
     local_lists,
     logs,
@@ -75,6 +76,36 @@ urlpatterns: list[URLPattern] = [
     ),
     route("stations/<identity>/messages/", messages.StationMessages, "station-messages"),
     route("stations/<identity>/availability/", remote.StationAvailability, "station-availability"),
+    route("stations/<identity>/der-controls/", energy_services.StationDERControls, "der-controls"),
+    route(
+        "stations/<identity>/der-controls/clear/",
+        energy_services.StationDERControlsClear,
+        "der-controls-clear",
+    ),
+    route(
+        "stations/<identity>/der-controls/read/", energy_services.StationDERControlsRead, "der-controls-read"
+    ),
+    route("stations/<identity>/der-alarms/", energy_services.StationDERAlarms, "der-alarms"),
+    route("stations/<identity>/grid-signals/", energy_services.StationGridSignals, "grid-signals"),
+    route("stations/<identity>/battery-swaps/", energy_services.StationBatterySwaps, "battery-swaps"),
+    route("stations/<identity>/station-tariffs/", energy_services.StationTariffs, "station-tariffs"),
+    route(
+        "stations/<identity>/station-tariffs/read/",
+        energy_services.StationTariffsRead,
+        "station-tariffs-read",
+    ),
+    route(
+        "stations/<identity>/station-tariffs/clear/",
+        energy_services.StationTariffsClear,
+        "station-tariffs-clear",
+    ),
+    route("stations/<identity>/web-payments/", energy_services.StationWebPayments, "web-payments"),
+    route(
+        "sessions/<uid>/energy-transfer/", energy_services.SessionEnergyTransfer, "session-energy-transfer"
+    ),
+    route("sessions/<uid>/station-cost/", energy_services.SessionStationCost, "session-station-cost"),
+    route("sessions/<uid>/tariff/", energy_services.SessionTariff, "session-tariff"),
+    route("settlements/", energy_services.SettlementList, "settlements"),
     route("reservations/", reservations.ReservationList, "reservations"),
     route("reservations/<uid>/", reservations.ReservationDetail, "reservation"),
     route("reservations/<uid>/cancel/", reservations.ReservationCancel, "reservation-cancel"),

@@ -10,6 +10,8 @@ from stations.events import (
     CertificatesChanged,
     ChargingProfilesChanged,
     CommandChanged,
+    DERControlChanged,
+    EnergyServicesChanged,
     FilesChanged,
     FirmwareLibraryChanged,
     FramesStored,
@@ -124,6 +126,12 @@ def reservation_changed(event: ReservationChanged) -> None:
 @events.subscribe(RemoteRequestChanged)
 def remote_request_changed(event: RemoteRequestChanged) -> None:
     nudge.topics("commands", f"station:{event.station_id}")
+
+
+@events.subscribe(DERControlChanged)
+@events.subscribe(EnergyServicesChanged)
+def energy_services_changed(event: DERControlChanged | EnergyServicesChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
 
 
 @events.subscribe(AvailabilityChanged)

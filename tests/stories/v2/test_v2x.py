@@ -90,7 +90,7 @@ async def test_q11_afrr_signal(server: Server, word: str, state: str) -> None:
 async def test_a_grid_signal_does_not_wait_for_a_station_that_is_away(server: Server) -> None:
     async with station(server, "2.1"):
         pass
-    await eventually(lambda: ChargingStation.objects.filter(is_online=False).exists())
+    await eventually(lambda: ChargingStation.objects.filter(is_online=False, ocpp_version="2.1").exists())
 
     with pytest.raises(StationOffline):
         await do(lambda ada: v2x.signal(ada, 1))
