@@ -144,6 +144,8 @@ class _Mender:
         """Money: leave what the readings judge by themselves, drop another odd member; else refuse."""
         if self.vital and fault.path and fault.path[0] in METER_PARTS and len(fault.path) > 1:
             self._flag("kept", fault)
+        elif self.vital and isinstance(holder, list):  # the list goes as a whole: its places must not move
+            self._at_least_keep(Fault(fault.path[:-1], *fault[1:]), self._holder(fault.path[:-1]))
         elif self.vital and fault.path and isinstance(holder, dict):
             self.dropped[fault.path] = fault
             self._drop(fault, holder, "dropped")

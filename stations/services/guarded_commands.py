@@ -34,12 +34,31 @@ def log(station: ChargingStation, payload: Payload) -> None:
 
 def unsigned_firmware(station: ChargingStation, payload: Payload) -> None:
     """Refuse what the station would install unchecked, unless the installation allows it."""
+    _unsigned(station, payload["location"], "location", "use SignedUpdateFirmware")
+
+
+def update_firmware(station: ChargingStation, payload: Payload) -> None:
+    """Look at UpdateFirmware of either family: that of 2.x is signed where it says by whom (L01.FR.11)."""
+    firmware = payload.get("firmware")
+    if firmware is None:
+        unsigned_firmware(station, payload)
+    elif "signingCertificate" in firmware:
+        signed_firmware(station, payload)
+    else:
+        _unsigned(station, firmware["location"], "firmware.location", "name signingCertificate and signature")
+
+
+def published_firmware(station: ChargingStation, payload: Payload) -> None:
+    """Let a local controller fetch only from us or a listed server (L03)."""
+    _location(station, payload["location"], FileLink.Direction.DOWNLOAD, "location")
+
+
+def _unsigned(station: ChargingStation, url: str, path: str, instead: str) -> None:
     if not settings.FIRMWARE_ALLOW_UNSIGNED:
         raise ForbiddenLocation(
-            "firmware without a signature is not allowed here (FIRMWARE_ALLOW_UNSIGNED): "
-            "use SignedUpdateFirmware"
+            f"firmware without a signature is not allowed here (FIRMWARE_ALLOW_UNSIGNED): {instead}"
         )
-    _location(station, payload["location"], FileLink.Direction.DOWNLOAD, "location")
+    _location(station, url, FileLink.Direction.DOWNLOAD, path)
 
 
 def signed_firmware(station: ChargingStation, payload: Payload) -> None:
@@ -63,6 +82,7 @@ CHECKS: dict[str, Check] = {
     "ChangeConfiguration": security_guards.configuration,
     "GetDiagnostics": diagnostics,
     "GetLog": log,
+    "PublishFirmware": published_firmware,
     "SignedUpdateFirmware": signed_firmware,
-    "UpdateFirmware": unsigned_firmware,
+    "UpdateFirmware": update_firmware,
 }

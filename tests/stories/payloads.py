@@ -1,4 +1,4 @@
-"""Payloads of OCPP 1.6 made from the official schemas, to be bent at one place or another."""
+"""Payloads of every OCPP version made from the official schemas, to be bent at one place or another."""
 
 import copy
 import json
@@ -9,6 +9,7 @@ from stations.ocpp import codec
 from tests.stories.raw import RawSocket
 
 VERSION = "1.6"
+OMITTED = "customData"  # vendors' own members, of any shape
 DATE = "2026-05-01T10:00:00Z"
 TOGETHER = 20  # frames sent before their answers are read
 Path = tuple[str | int, ...]
@@ -23,9 +24,9 @@ class Member(NamedTuple):
     is_required: bool
 
 
-def schema_of(action: str) -> JSON:
+def schema_of(action: str, version: str = VERSION) -> JSON:
     """Return the schema of a request, self-contained."""
-    raw = codec.request_schema(VERSION, action)
+    raw = codec.request_schema(version, action)
     found: JSON = resolved(raw, raw.get("definitions", {}))
     return found
 
@@ -34,18 +35,22 @@ def valid(schema: JSON, name: str = "") -> Any:
     """Make a value that the schema allows, with every optional member."""
     kind = schema.get("type", "object")
     if kind == "object":
-        return {key: valid(part, key) for key, part in schema.get("properties", {}).items()}
+        parts = schema.get("properties", {}).items()
+        return {key: valid(part, key) for key, part in parts if key != OMITTED}
     if kind == "array":
         return [valid(schema["items"])]
     if kind == "string":
         word = DATE if schema.get("format") == "date-time" else "12345678901234567890"
         return schema["enum"][-1] if "enum" in schema else word[: schema.get("maxLength", 20)]
-    return {"integer": 1, "number": 1, "boolean": True}[kind]
+    number = min(max(1, schema.get("minimum", 1)), schema.get("maximum", 1))
+    return {"integer": number, "number": number, "boolean": True}[kind]
 
 
 def members(schema: JSON, path: Path = ()) -> Iterator[Member]:
     """Walk all members of a payload, those inside lists too."""
     for name, part in schema.get("properties", {}).items():
+        if name == OMITTED:
+            continue
         here = (*path, name)
         yield Member(here, part, name in schema.get("required", ()))
         if part.get("type") == "array":

@@ -1,5 +1,6 @@
 """DER controls: SetDERControl, GetDERControl, ClearDERControl, ReportDERControl and the notices (block R, 2.1)."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,7 @@ REPORTED = {
     "limitMaxDischarge": ("LimitMaxDischarge", "limitMaxDischarge"),
 }
 APART = ("priority", "startTime", "duration")
+ID_LENGTH = 36  # of a control's id; a station that sends more is heard all the same
 REPORT_ANSWERS = {"Accepted": DERReport.State.AWAITED, "NotFound": DERReport.State.EMPTY}
 GONE = ("Accepted", "NotFound")  # answers to ClearDERControl after which the controls are not there
 
@@ -141,7 +143,7 @@ def notify_der_start_stop(link: Link, incoming: Incoming) -> Payload:
 
     known = der_control.notified(
         link.station,
-        str(payload["controlId"]),
+        str(payload["controlId"])[:ID_LENGTH],
         started=payload["started"],
         at=at,
         superseded=payload.get("supersededIds") or (),
@@ -178,7 +180,7 @@ def _named(type: str, control_id: str) -> Payload:
 
 def _told(one: dict[str, Any], type: str, field: str) -> Told:
     """Read an item of a report; without `isDefault` it can only be a default (R04.FR.14)."""
-    control = _control(str(one["id"]), type, one[field], one.get("isDefault", True))
+    control = _control(str(one["id"])[:ID_LENGTH], type, one[field], one.get("isDefault", True))
     return Told(control, bool(one.get("isSuperseded")))
 
 
@@ -190,6 +192,15 @@ def _control(control_id: str, type: str, fields: dict[str, Any], is_default: boo
         is_default=is_default,
         priority=int(fields.get("priority") or 0),
         settings={name: value for name, value in fields.items() if name not in APART},
-        starts_at=parse_datetime(start) if start else None,
+        starts_at=_moment(start),
         duration_s=None if duration is None else Decimal(str(duration)),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a moment; None for what is no date, which the journal has."""
+    try:
+        found = parse_datetime(text) if text else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)

@@ -75,8 +75,14 @@ def cancel_reservation(command: Command, answer: Payload | None) -> None:
 
 
 def reservation_status_update(link: Link, incoming: Incoming) -> Payload:
-    """Note that a reservation is over without a transaction (H01.FR.16, H04.FR.01)."""
-    status, reason = UPDATES[incoming.payload["reservationUpdateStatus"]]
+    """Note that a reservation is over without a transaction (H01.FR.16, H04.FR.01).
+
+    A word that nobody knows says nothing; the journal has it.
+    """
+    update = UPDATES.get(incoming.payload["reservationUpdateStatus"])
+    if update is None:
+        return {}
+    status, reason = update
     number = int(incoming.payload["reservationId"])
 
     known = reservations.released(link.station, number=number, status=status, reason=reason)
