@@ -51,6 +51,7 @@ from stations.models.security_profiles import PasswordChange, SecurityProfileCha
 from stations.models.sessions import ChargingSession
 from stations.models.signed_readings import SignedReading
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
+from stations.models.site_power import PowerNode, PowerOutlet
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
 from stations.models.v2x import BidirectionalSession, GridSignal
@@ -107,6 +108,8 @@ __all__ = [
     "OnboardingStation",
     "Operator",
     "PasswordChange",
+    "PowerNode",
+    "PowerOutlet",
     "PriorityCharging",
     "ProfileReport",
     "ProfileTemplate",
