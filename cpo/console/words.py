@@ -100,6 +100,27 @@ REFUSALS = frozenset(
     | {"UnknownMessageId", "UnknownVendorId", "UnknownVendor"}
 )
 
+# DER controls, grid signals, battery swaps, tariffs on stations, settlements.
+ENERGY = {
+    "alarm": Look("alert-triangle", "warn", _("Now"), _("It deviates because of the grid.")),
+    "wanted": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "requested": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "accepted": Look("check", "ok", _("Accepted")),
+    "refused": Look("hand-stop", "warn", _("Refused"), _("The station said no: its word is below.")),
+    "unknown": Look("help-circle", "warn", _("Unknown"), _("No answer: ask the station what lies there.")),
+    "started": Look("bolt", "live", _("Runs")),
+    "superseded": Look("clock", "idle", _("Superseded")),
+    "ended": Look("clock", "idle", _("Ended")),
+    "cleared": Look("x", "idle", _("Not there")),
+    "inserted": Look("bolt", "live", _("Batteries in")),
+    "done": Look("check", "ok", _("Exchanged")),
+    "not_taken": Look("alert-triangle", "warn", _("Not taken"), _("The driver left without: call them.")),
+    "Settled": Look("check", "ok", _("Paid")),
+    "Canceled": Look("x", "idle", _("Cancelled")),
+    "Rejected": Look("hand-stop", "warn", _("Rejected"), _("The provider did not pay: look at its reason.")),
+    "Failed": Look("alert-triangle", "warn", _("Failed"), _("The terminal could not settle it.")),
+}
+
 RESERVATION = {
     "requested": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
     "reserved": Look("lock", "ok", _("Reserved"), _("Held for this driver until then.")),
@@ -295,6 +316,9 @@ REVIEW = {
     "security_profile": _(
         "The station goes on with its former credentials: see why, then start the change again."
     ),
+    "station_alert": _(
+        "Look at what it says under Monitoring; it closes by itself once the station says it is over."
+    ),
     "silent_station": _("Check power and network at the site; a reset may bring it back."),
     "command_outcome": _(
         "Tell the developers with the server's log; then look whether the station did what it should."
@@ -474,7 +498,9 @@ REJECTION = {
         _("Wrong security profile"),
         _("The connection does not fit the station's security profile: change one of the two."),
     ),
-    "subprotocol": Look("code", "bad", _("No common OCPP version"), _("Set the charger to OCPP 1.6J.")),
+    "subprotocol": Look(
+        "code", "bad", _("No common OCPP version"), _("Set the charger to a version that is offered here.")
+    ),
     "no_certificate": Look(
         "certificate",
         "bad",

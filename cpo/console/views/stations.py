@@ -15,9 +15,11 @@ from cpo.console import (
     certificates_tab,
     command_forms,
     configuration_tab,
+    energy_tab,
     files_tab,
     frames,
     local_list_tab,
+    monitoring_tab,
     quirks_tab,
     reservations_tab,
     security_profiles_tab,
@@ -164,8 +166,9 @@ class Tab(NamedTuple):
 def _now(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
-    by_evse = {session.evse_id: session for session in running}
-    pairs = [(connector, by_evse.get(connector.evse_id)) for connector in connectors]
+    places = {(connector.evse_id, connector.number) for connector in connectors}
+    by_place = {_place(session, places): session for session in running}
+    pairs = [(connector, by_place.get((connector.evse_id, connector.number))) for connector in connectors]
     return Tab(
         {
             "connectors": Part("console/_station_connectors.html", lambda: {"pairs": pairs}),
@@ -173,6 +176,13 @@ def _now(
             "recent": Part("console/_station_recent.html", lambda: {"recent": _recent(found)}),
         }
     )
+
+
+def _place(session: ChargingSession, places: set[tuple[int, int]]) -> tuple[int, int]:
+    """Return the EVSE and connector of a session; the first connector where the station did not say which."""
+    evse = session.evse_id or 0
+    place = evse, session.connector_number
+    return place if place in places else min((known for known in places if known[0] == evse), default=place)
 
 
 def _recent(found: ChargingStation) -> list[ChargingSession]:
@@ -255,7 +265,14 @@ def command_form(
 def _configuration(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
-    return Tab(configuration_tab.parts(found), configuration_tab.form(request, found))
+    wanted = request.GET.get("q", "").strip()[:50]
+    return Tab(configuration_tab.parts(found, wanted), configuration_tab.form(request, found))
+
+
+def _monitoring(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(monitoring_tab.parts(found), monitoring_tab.form(request, found))
 
 
 def _files(
@@ -293,6 +310,12 @@ def _reservations(
     return Tab(reservations_tab.parts(request, found), reservations_tab.form(request, found))
 
 
+def _energy(
+    request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
+) -> Tab:
+    return Tab(energy_tab.parts(found), energy_tab.form())
+
+
 def _local_list(
     request: ConsoleRequest, found: ChargingStation, connectors: list[Connector], running: Running
 ) -> Tab:
@@ -327,10 +350,12 @@ TABS = {
     "commands": _commands,
     "smart-charging": _smart_charging,
     "configuration": _configuration,
+    "monitoring": _monitoring,
     "quirks": _quirks,
     "security": _security,
     "local-list": _local_list,
     "reservations": _reservations,
+    "energy": _energy,
     "certificates": _certificates,
     "files": _files,
     "history": _history,
