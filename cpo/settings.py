@@ -94,9 +94,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {
-                "console": "cpo.console.templatetags.console"
-            },  # `cpo.console` is no app of its own
+            "libraries": {  # `cpo.console` is no app of its own
+                "commands": "cpo.console.templatetags.commands",
+                "console": "cpo.console.templatetags.console",
+            },
         },
     },
 ]

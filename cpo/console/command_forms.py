@@ -158,7 +158,7 @@ def initial_from(query: dict[str, str], version: str, action: str) -> dict[str, 
     known = outbound.schema(version, action).get("properties", {})
     number = int(clock.now().timestamp())  # far above the numbers of our own rows
     made_up = {name: number for name in NUMBERED if name in known}
-    return made_up | {name: value for name, value in query.items() if name in known}
+    return made_up | {name: value for name, value in query.items() if name.partition(".")[0] in known}
 
 
 def dump(payload: Payload) -> str:

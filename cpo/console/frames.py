@@ -1,4 +1,4 @@
-"""The message log of a station: each CALL with the answer to it, in one row."""
+"""The message log of a station: each CALL with the answer to it, in one row; a SEND in a row of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from stations.models import ChargingStation, Frame
 from stations.services import journal
 
-CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+CALL, CALL_RESULT, CALL_ERROR, CALL_RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 ANSWER_WITHIN = timedelta(minutes=10)  # an answer's CALL is looked for this far back
 FRAMES = 80  # on a page
 GIST = 160  # characters of a payload shown in the closed row
@@ -36,7 +36,13 @@ class Exchange:
         """True when the station asked."""
         if self.call is not None:
             return self.call.direction == Frame.Direction.IN
-        return self.first.direction == Frame.Direction.OUT
+        by_asker = self.first.message_type == CALL_RESULT_ERROR  # who asked says that the answer is of no use
+        return (self.first.direction == Frame.Direction.IN) is by_asker
+
+    @property
+    def needs_answer(self) -> bool:
+        """False for a SEND (OCPP 2.1) and for an error about an answer."""
+        return self.first.message_type not in (SEND, CALL_RESULT_ERROR)
 
     @property
     def verdict(self) -> str:
@@ -46,7 +52,9 @@ class Exchange:
     @property
     def is_error(self) -> bool:
         return any(
-            frame.message_type in (0, CALL_ERROR) for frame in (self.call, self.answer) if frame is not None
+            frame.message_type in (0, CALL_ERROR, CALL_RESULT_ERROR)
+            for frame in (self.call, self.answer)
+            if frame is not None
         )
 
     @property
@@ -82,6 +90,9 @@ def pair(frames: Sequence[Frame]) -> list[Exchange]:
     paired: list[Exchange] = []
     unanswered: dict[tuple[str, str], Exchange] = {}
     for frame in sorted(frames, key=lambda f: (f.at, f.id)):
+        if frame.message_type == SEND:
+            paired.append(Exchange(call=frame))
+            continue
         if frame.message_type == CALL:
             exchange = Exchange(call=frame)
             unanswered[frame.message_id, frame.direction] = exchange

@@ -6,6 +6,7 @@ The facts are read by `read`, judged by `judge`, so that each verdict can be tes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q
@@ -15,7 +16,7 @@ from django.utils.translation import ngettext
 
 from cpo import access
 from cpo.access import Principal
-from cpo.console import words
+from cpo.console import command_links, words
 from cpo.console.templatetags.console import duration
 from cpo.lib import clock
 from stations.models import ChargingStation, ConnectionEvent, Connector, HandshakeRejection
@@ -98,8 +99,11 @@ def _page(facts: Facts, tab: str, **query: str) -> str:
     return f"{reverse('station', args=[facts.station.identity])}?tab={tab}{extra}"
 
 
-def _command(facts: Facts, action: str, label: str, **values: str) -> Action:
-    return Action(label, _page(facts, "commands", action=action, **values), "send")
+def _command(facts: Facts, wanted: str, label: str, **values: Any) -> Action:
+    page = reverse("station", args=[facts.station.identity])
+    return Action(
+        label, f"{page}?{command_links.query(facts.station.ocpp_version, wanted, **values)}", "send"
+    )
 
 
 def _edit(facts: Facts, label: str) -> Action:
@@ -244,7 +248,7 @@ def _silent(facts: Facts) -> Verdict | None:
         _("The socket is open, but nothing came for %(ago)s.")
         % {"ago": duration(int((facts.now - seen).total_seconds()))},
         _("Ask it for a Heartbeat: if no answer comes, the line is dead and will be closed."),
-        (_command(facts, "TriggerMessage", _("Trigger a Heartbeat"), requestedMessage="Heartbeat"),),
+        (_command(facts, "trigger", _("Trigger a Heartbeat"), message="Heartbeat"),),
     )
 
 
@@ -270,7 +274,7 @@ def _faulted(facts: Facts) -> Verdict | None:
             "Try a soft Reset when nobody charges. If the fault comes back, send a technician with the error code."
         ),
         (
-            _command(facts, "Reset", _("Soft reset"), type="Soft"),
+            _command(facts, "restart", _("Soft reset")),
             Action(_("Messages"), _page(facts, "messages"), "message"),
         ),
     )
@@ -285,8 +289,8 @@ def _closed(facts: Facts) -> Verdict | None:
         "idle",
         "ban",
         _("Online, but every connector is out of service."),
-        _("Send ChangeAvailability, type Operative, to open it for drivers."),
-        (_command(facts, "ChangeAvailability", _("Put into service"), connectorId="0", type="Operative"),),
+        _("Put it into service to open it for drivers."),
+        (_command(facts, "availability", _("Put into service"), operative=True),),
     )
 
 
@@ -312,7 +316,7 @@ def _unheard(facts: Facts) -> Verdict | None:
         "help-circle",
         _("Online, but it has not named its connectors yet."),
         _("Ask for them: TriggerMessage with StatusNotification."),
-        (_command(facts, "TriggerMessage", _("Ask for statuses"), requestedMessage="StatusNotification"),),
+        (_command(facts, "trigger", _("Ask for statuses"), message="StatusNotification"),),
     )
 
 

@@ -15,8 +15,11 @@ EVENTS = {"BatteryIn": swaps.inserted, "BatteryOut": swaps.taken, "BatteryOutTim
 def battery_swap(link: Link, incoming: Incoming) -> Payload:
     """Note what came in or went out; `requestId` relates the two (S03.FR.01)."""
     payload = incoming.payload
+    note = EVENTS.get(payload["eventType"])
+    if note is None:  # nobody knows what it did; the journal has its word
+        return {}
 
-    swap = EVENTS[payload["eventType"]](
+    swap = note(
         link.station,
         int(payload["requestId"]),
         id_token=values.id_token(payload["idToken"]),

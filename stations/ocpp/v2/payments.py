@@ -19,11 +19,11 @@ def notify_settlement(link: Link, incoming: Incoming) -> Payload:
 
     row = payments.settled(
         link.station,
-        _text(payload["pspRef"]),
+        _text(payload["pspRef"])[:255],
         status=payload["status"],
         amount=Decimal(str(payload["settlementAmount"])),
         at=at,
-        transaction_id=_text(payload.get("transactionId")),
+        transaction_id=_text(payload.get("transactionId"))[:36],
         info=_text(payload.get("statusInfo")),
         receipt_id=_text(payload.get("receiptId")),
         receipt_url=_text(payload.get("receiptUrl")),
