@@ -57,6 +57,7 @@ class PowerOutlet(models.Model):
     given_a = models.DecimalField(
         max_digits=5, decimal_places=1, null=True, blank=True
     )  # its share last time
+    until = models.DateTimeField(null=True, blank=True)  # the limit that was told ends then
     below_since = models.DateTimeField(null=True, blank=True)  # it draws less than its share since then
 
     class Meta:

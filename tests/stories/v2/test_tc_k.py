@@ -482,7 +482,9 @@ async def needed(socket: RawSocket, payload: dict[str, Any]) -> tuple[str, dict[
     assert (answer[0], request[2]) == (3, "SetChargingProfile")
     await reply(socket, request, {"status": "Accepted"})
     profile_id = request[3]["chargingProfile"]["id"]
-    lies = InstalledProfile.objects.filter(profile_id=profile_id, on_station=F("profile"), state="installed")
+    lies = InstalledProfile.objects.filter(
+        profile_id=profile_id, installed_at__gte=F("sent_at"), state="installed"
+    )
     await eventually(lies.exists)
     return answer[2]["status"], request[3]
 
