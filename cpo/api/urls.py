@@ -76,18 +76,20 @@ urlpatterns: list[URLPattern] = [
     ),
     route("stations/<identity>/messages/", messages.StationMessages, "station-messages"),
     route("stations/<identity>/availability/", remote.StationAvailability, "station-availability"),
-    route("stations/<identity>/der-controls/", energy_services.StationDERControls, "der-controls"),
+    route("stations/<identity>/der-controls/", energy_services.StationDERControls, "station-der-controls"),
     route(
         "stations/<identity>/der-controls/clear/",
         energy_services.StationDERControlsClear,
-        "der-controls-clear",
+        "station-der-controls-clear",
     ),
     route(
-        "stations/<identity>/der-controls/read/", energy_services.StationDERControlsRead, "der-controls-read"
+        "stations/<identity>/der-controls/read/",
+        energy_services.StationDERControlsRead,
+        "station-der-controls-read",
     ),
-    route("stations/<identity>/der-alarms/", energy_services.StationDERAlarms, "der-alarms"),
-    route("stations/<identity>/grid-signals/", energy_services.StationGridSignals, "grid-signals"),
-    route("stations/<identity>/battery-swaps/", energy_services.StationBatterySwaps, "battery-swaps"),
+    route("stations/<identity>/der-alarms/", energy_services.StationDERAlarms, "station-der-alarms"),
+    route("stations/<identity>/grid-signals/", energy_services.StationGridSignals, "station-grid-signals"),
+    route("stations/<identity>/battery-swaps/", energy_services.StationBatterySwaps, "station-battery-swaps"),
     route("stations/<identity>/station-tariffs/", energy_services.StationTariffs, "station-tariffs"),
     route(
         "stations/<identity>/station-tariffs/read/",
@@ -99,7 +101,7 @@ urlpatterns: list[URLPattern] = [
         energy_services.StationTariffsClear,
         "station-tariffs-clear",
     ),
-    route("stations/<identity>/web-payments/", energy_services.StationWebPayments, "web-payments"),
+    route("stations/<identity>/web-payments/", energy_services.StationWebPayments, "station-web-payments"),
     route(
         "sessions/<uid>/energy-transfer/", energy_services.SessionEnergyTransfer, "session-energy-transfer"
     ),

@@ -90,11 +90,12 @@ class StationDERControls(ListEndpoint, _OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Answer 202; the station's word changes its state."""
+        station = self.station()
         body = forms.DERControlWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         facts = dict(body.validated_data)
         queue_offline = facts.pop("queue")
-        made = der_control.put(self.station(), **facts, queue_offline=queue_offline, **self.who())
+        made = der_control.put(station, **facts, queue_offline=queue_offline, **self.who())
         self.note(identity, control=made.control.control_id, type=facts["type"], command=made.command.uid)
         return Response(forms.DERControlSerializer(made.control).data, status=202)
 
@@ -111,11 +112,12 @@ class StationDERControlsClear(_OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Take back all default or all scheduled ones, those of a type, or one."""
+        station = self.station()
         body = forms.DERChoiceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data
         command = der_control.clear(
-            self.station(),
+            station,
             is_default=bool(asked["is_default"]),
             type=asked["type"],
             control_id=asked["id"],
@@ -137,11 +139,12 @@ class StationDERControlsRead(_OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Answer 202; the reports change the list."""
+        station = self.station()
         body = forms.DERChoiceSerializer(data=request.data or {})
         body.is_valid(raise_exception=True)
         asked = body.validated_data
         made = der_reports.ask(
-            self.station(),
+            station,
             is_default=asked["is_default"],
             type=asked["type"],
             control_id=asked["id"],
@@ -196,10 +199,11 @@ class StationGridSignals(ListEndpoint, _OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Answer 202. 409 when the station is away: a signal is worth nothing later."""
+        station = self.station()
         body = forms.GridSignalWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data
-        row = v2x.signal(self.station(), asked["signal"], at=asked.get("at"), **self.who())
+        row = v2x.signal(station, asked["signal"], at=asked.get("at"), **self.who())
         self.note(identity, signal=row.signal)
         return Response(forms.GridSignalSerializer(row).data, status=202)
 
@@ -225,9 +229,10 @@ class SessionEnergyTransfer(_OfSession):
     )
     def put(self, request: Request, uid: str) -> Response:
         """Tell the station which transfers are permitted from now on."""
+        session = self.session()
         body = forms.EnergyTransferWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        command = v2x.allow(self.session(), body.validated_data["allowed"], **self.who())
+        command = v2x.allow(session, body.validated_data["allowed"], **self.who())
         self.note(uid, command=command.uid, allowed=body.validated_data["allowed"])
         return Response(CommandSerializer(command).data, status=202)
 
@@ -258,9 +263,10 @@ class StationBatterySwaps(ListEndpoint, _OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Let a driver swap there; 400 for a token that may not."""
+        station = self.station()
         body = forms.BatterySwapWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        made = battery_swap.request(self.station(), **body.validated_data, **self.who())
+        made = battery_swap.request(station, **body.validated_data, **self.who())
         self.note(identity, request=made.swap.request_id, id_token=made.swap.id_token)
         return Response(forms.BatterySwapSerializer(made.swap).data, status=202)
 
@@ -327,9 +333,10 @@ class StationTariffsClear(_OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Take away these, those of an EVSE, or all."""
+        station = self.station()
         body = forms.TariffsChoiceSerializer(data=request.data or {})
         body.is_valid(raise_exception=True)
-        command = station_tariffs.clear(self.station(), **body.validated_data, **self.who())
+        command = station_tariffs.clear(station, **body.validated_data, **self.who())
         self.note(identity, command=command.uid, **body.validated_data)
         return Response(CommandSerializer(command).data, status=202)
 
@@ -360,9 +367,9 @@ class SessionTariff(_OfSession):
     )
     def put(self, request: Request, uid: str) -> Response:
         """Send one of our tariffs for the rest of the session. Our own bill keeps the tariff of its start."""
+        session = self.session()
         body = forms.SessionTariffWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        session = self.session()
         versions = TariffVersion.objects.filter(
             tariff__in=access.tariffs(self.principal), tariff__uid__iexact=body.validated_data["tariff"]
         )
@@ -414,9 +421,9 @@ class StationWebPayments(_OfStation):
     )
     def post(self, request: Request, identity: str) -> Response:
         """Let it lock the EVSE for others meanwhile."""
+        station = self.station()
         body = forms.WebPaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        station = self.station()
         evse = evse_of(station, body.validated_data["connector_id"])
         command = payments.web_payment_started(
             station, evse, timeout_s=body.validated_data["timeout_s"], **self.who()
