@@ -23,6 +23,9 @@ class AvailabilitySerializer(serializers.ModelSerializer[AvailabilityWish]):
     connector_id = serializers.IntegerField(
         source="evse.number", default=0, help_text="Number of the EVSE; 0: the whole station."
     )
+    connector = serializers.IntegerField(
+        source="connector_number", help_text="Number within the EVSE (2.x); 0: the whole EVSE."
+    )
     operative = serializers.BooleanField(source="is_operative")
     drift = serializers.BooleanField(
         source="is_drifting", help_text="It was in force once, and the station reports otherwise now."
@@ -30,7 +33,9 @@ class AvailabilitySerializer(serializers.ModelSerializer[AvailabilityWish]):
 
     class Meta:
         model = AvailabilityWish
-        fields = ("connector_id", "operative", "state", "drift", "requested_by", "wished_at", "in_force_at")
+        fields = (
+            "connector_id", "connector", "operative", "state", "drift", "requested_by", "wished_at", "in_force_at",
+        )  # fmt: skip
 
 
 class AvailabilityWriteSerializer(serializers.Serializer[Any]):
@@ -38,6 +43,9 @@ class AvailabilityWriteSerializer(serializers.Serializer[Any]):
 
     connector_id = serializers.IntegerField(
         min_value=0, max_value=10_000, default=0, help_text="Number of the EVSE; 0: the whole station."
+    )
+    connector = serializers.IntegerField(
+        min_value=0, max_value=100, default=0, help_text="Number within the EVSE (2.x); 0: the whole EVSE."
     )
     operative = serializers.BooleanField()
     queue = serializers.BooleanField(

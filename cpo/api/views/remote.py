@@ -67,6 +67,7 @@ class StationAvailability(Endpoint):
         command = availability.change(
             station,
             evse=evse_of(station, asked["connector_id"]),
+            connector=asked["connector"],
             is_operative=asked["operative"],
             requested_by=self.principal.name,
             user=self.principal.user,

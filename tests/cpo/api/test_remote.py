@@ -42,6 +42,14 @@ def test_a_command_shows_its_outcome(api, ada):
     )  # fmt: skip
 
 
+def test_a_connector_of_an_evse_is_put_out_of_service(api, ada):
+    answer = api("PUT", PATH, {"connector_id": 1, "connector": 1, "operative": False})
+    refused = api("PUT", PATH, {"connector_id": 1, "connector": 2, "operative": False})
+
+    assert (answer.status_code, refused.status_code) == (202, 400)
+    assert api.get(PATH)[0]["connector"] == 1
+
+
 def test_a_command_without_one_has_none(api, ada):
     command = remote.stop(factories.session(ada))
 
