@@ -83,7 +83,9 @@ def _filtered(
 
 def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
     rows = access.sessions(request.principal)
-    rows = rows.select_related("station__location__operator", "evse", "token", "billing_job")
+    rows = rows.select_related(
+        "station__location__operator", "evse", "token", "billing_job", "bidirectional", "station_cost"
+    )
     rows = rows.annotate(has_signed=Exists(SignedReading.objects.filter(session=OuterRef("pk"))))
     rows = rows.prefetch_related(BILLS)
     found: ChargingSession = get_object_or_404(rows, uid=uid)

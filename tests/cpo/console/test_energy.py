@@ -7,7 +7,15 @@ from django.test import Client
 
 from cpo.lib import clock
 from cpo.models import AuditEvent
-from stations.models import BatterySwap, ChargingStation, Command, GridSignal, StationTariff
+from stations.models import (
+    BatterySwap,
+    BidirectionalSession,
+    ChargingStation,
+    Command,
+    GridSignal,
+    SessionCost,
+    StationTariff,
+)
 from stations.services import battery_swap, der_alarms, der_control, payments
 from tests import factories
 
@@ -77,3 +85,18 @@ def test_the_station_is_asked_what_lies_there(ada: Client, station: ChargingStat
     ada.post("/stations/ADA-1/energy/ask/")
 
     assert set(Command.objects.values_list("action", flat=True)) == {"GetDERControl", "GetTariffs"}
+
+
+def test_a_session_shows_what_was_fed_back_apart_from_what_was_charged(
+    ada: Client, station: ChargingStation
+) -> None:
+    session = factories.session(station, ended=True)
+    now = clock.now()
+    BidirectionalSession.objects.create(
+        session=session, operation_mode="CentralSetpoint", exported_wh=Decimal(1500), changed_at=now
+    )
+    SessionCost.objects.create(session=session, before_taxes=Decimal("0.75"), currency="EUR", changed_at=now)
+
+    shown = ada.get(f"/sessions/{session.uid}/").content.decode()
+    told = ("1.500 kWh back", "CentralSetpoint", "calculated 0.75 EUR", "12.3455 kWh")
+    assert [word for word in told if word not in shown] == []
