@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "enforce limits of sessions": {"task": "stations.tasks.enforce_limits", "schedule": 5},
     "match stops without a start": {"task": "stations.tasks.match_stops", "schedule": 10},
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
+    "balance the load of sites": {"task": "stations.tasks.balance_load", "schedule": 10},
     "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},
     "recheck charging profiles": {"task": "stations.tasks.recheck_charging_profiles", "schedule": 30},
     "advance firmware campaigns": {"task": "stations.tasks.advance_campaigns", "schedule": 10},

@@ -16,6 +16,7 @@ from stations.services import (
     files,
     firmware,
     limits,
+    load_balancer,
     local_list,
     local_list_contents,
     lost_permissions,
@@ -75,6 +76,12 @@ def enforce_limits() -> int:
 def match_stops(station_ids: list[int] | None = None) -> int:
     """Match stops that came without a known transaction with the sessions that turned up since."""
     return unmatched.match(station_ids)
+
+
+@shared_task
+def balance_load() -> int:
+    """Share the power of each site among its vehicles."""
+    return load_balancer.sweep()
 
 
 @shared_task

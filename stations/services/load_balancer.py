@@ -15,12 +15,12 @@ from django.db import transaction
 from cpo.lib import clock
 from stations.load_balancing import PAUSED, Consumer, Fuse, Moment, Replayed, Rule, replay, share
 from stations.models import ChargingSession, Location, MeterSample, PowerNode, PowerOutlet, ReadingKind
-from stations.services import smart_charging
+from stations.services import profile_rows, smart_charging
 from stations.services.errors import InvalidPayload, StationsError
 
 log = structlog.get_logger(__name__)
 SOURCE = "load balancer"
-SAFE = "load balancer: safe"
+SAFE = profile_rows.SAFE
 LEASE = timedelta(minutes=15)  # of a limit: a balancer that is away gives nothing any more
 RENEW = timedelta(minutes=5)  # before its end
 STALE = timedelta(minutes=5)  # a building's reading that is older counts as its fuse's all

@@ -47,7 +47,7 @@ def _passes(row: InstalledProfile) -> bool:
     return (
         row.valid_to is not None
         or row.session_id is not None
-        or row.source not in (profile_rows.OPERATOR, profile_rows.BY_HAND)
+        or row.source not in (profile_rows.OPERATOR, profile_rows.BY_HAND, profile_rows.SAFE)
     )
 
 
