@@ -11,9 +11,11 @@ from cpo.api.views import (
     configuration_templates,
     energy_services,
     firmware,
+    load_balancer,
     local_lists,
     logs,
     messages,
+    monitoring,
     network,
     not_found,
     partners,
@@ -62,6 +64,14 @@ urlpatterns: list[URLPattern] = [
         configuration.StationConfigurationKey,
         "station-configuration-key",
     ),
+    route("stations/<identity>/variables/", monitoring.StationVariables, "station-variables"),
+    route("stations/<identity>/variables/read/", monitoring.StationVariablesRead, "station-variables-read"),
+    route("stations/<identity>/monitors/", monitoring.StationMonitors, "station-monitors"),
+    route("stations/<identity>/monitors/clear/", monitoring.StationMonitorsClear, "station-monitors-clear"),
+    route("stations/<identity>/monitors/read/", monitoring.StationMonitorsRead, "station-monitors-read"),
+    route("stations/<identity>/monitoring/", monitoring.StationMonitoring, "station-monitoring"),
+    route("stations/<identity>/device-events/", monitoring.StationDeviceEvents, "station-device-events"),
+    route("stations/<identity>/incidents/", monitoring.StationIncidents, "station-incidents"),
     route(
         "stations/<identity>/configuration-alignment/",
         configuration_templates.StationAlignment,
@@ -195,6 +205,8 @@ urlpatterns: list[URLPattern] = [
     route(
         "stations/<identity>/local-list/send/", local_lists.StationLocalListSend, "station-local-list-send"
     ),
+    route("sites/<uid>/meter/", load_balancer.SiteMeter, "site-meter"),
+    route("sites/<uid>/simulation/", load_balancer.SiteSimulation, "site-simulation"),
     route("locations/<uid>/local-list/", local_lists.LocationLocalLists, "location-local-list"),
     route("tokens/", tokens.TokenList, "tokens"),
     re_path(

@@ -5,13 +5,20 @@ from typing import Any
 from rest_framework import serializers
 
 from stations.models import Variable
-from stations.services import configuration
+from stations.services import configuration, variable_keys
 
 
 class ConfigurationKeySerializer(serializers.ModelSerializer[Variable]):
-    """One configuration key as the station last reported it, and what it is wished to be."""
+    """One configuration key, or one attribute of a 2.x variable, as last reported, and what it is wished to be."""
 
-    key = serializers.CharField(source="name")
+    key = serializers.SerializerMethodField(
+        help_text="A 1.6 key, or Component{evse,connector}[instance]/Variable[instance]/Attribute of a 2.x station."
+    )
+    evse = serializers.IntegerField(source="evse_number", help_text="0: of no EVSE.")
+    connector = serializers.IntegerField(source="connector_number", help_text="0: of no connector.")
+    last_answer = serializers.CharField(
+        source="answer", help_text="What the station said to the last change."
+    )
     value = serializers.CharField(allow_null=True, help_text="Null: not set, not known to it, or a secret.")
     readonly = serializers.BooleanField(source="is_readonly", help_text="As the station says.")
     supported = serializers.BooleanField(
@@ -21,7 +28,15 @@ class ConfigurationKeySerializer(serializers.ModelSerializer[Variable]):
 
     class Meta:
         model = Variable
-        fields = ("key", "value", "readonly", "supported", "desired", "drift", "reported_at", "changed_at")
+        fields = (
+            "key", "value", "readonly", "supported", "desired", "drift", "reported_at", "changed_at", "component",
+            "component_instance", "evse", "connector", "name", "instance", "attribute", "data_type", "unit",
+            "min_limit", "max_limit", "values_list", "last_answer",
+        )  # fmt: skip
+
+    def get_key(self, row: Variable) -> str:
+        """Write the name as it is given to a change."""
+        return str(variable_keys.of(row))
 
     def get_drift(self, row: Variable) -> bool:
         """Tell whether the station is not set as it is wished."""
