@@ -83,9 +83,9 @@ def _read(found: ChargingStation) -> dict[str, Any]:
     watched = list(VariableMonitor.objects.filter(station=found)[:MONITORS])
     told = list(DeviceEvent.objects.filter(station_id=found.pk).order_by("-at", "-event_id")[:EVENTS])
     incidents = monitoring.incidents(found)
-    for row in (*watched, *told):
-        row.place = place_of(row)  # type: ignore[union-attr]
-        row.grade = grade_of(row.severity)  # type: ignore[union-attr]
+    rows: list[Any] = [*watched, *told]
+    for row in rows:
+        row.place, row.grade = place_of(row), grade_of(row.severity)
     for incident in incidents:
         incident.grade = grade_of(incident.severity)  # type: ignore[attr-defined]
     return {

@@ -22,7 +22,7 @@ class VariableChangeSerializer(serializers.Serializer[Any]):
 class VariablesWriteSerializer(serializers.Serializer[Any]):
     """Changes of several variables."""
 
-    changes = VariableChangeSerializer(many=True, allow_empty=False, max_length=200)
+    changes = VariableChangeSerializer(many=True, allow_empty=False)
     confirmed = serializers.BooleanField(default=False, help_text="Needed for what can cut the station off.")
     queue = serializers.BooleanField(default=False, help_text="Keep it for a station that is offline.")
 

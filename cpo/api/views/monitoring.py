@@ -56,13 +56,14 @@ class StationVariables(OfStation):
     @extend_schema(summary="Change variables of a station", request=VariablesWriteSerializer, responses=ASKED)
     def post(self, request: Request, identity: str) -> Response:
         """Queue SetVariables, in as many messages as the station needs; accepted ones are read again."""
+        station = self.station(identity)
         body = VariablesWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told = body.validated_data
         changes = [(variable_keys.parse(change["key"]), change["value"]) for change in told["changes"]]
         self.note(identity, keys=[str(key) for key, _ in changes])
         options = {"confirmed": told["confirmed"], "queue_offline": told["queue"], **self.who()}
-        return self.asked(device_model.change(self.station(identity), changes, **options))
+        return self.asked(device_model.change(station, changes, **options))
 
 
 class StationVariablesRead(OfStation):
@@ -73,11 +74,12 @@ class StationVariablesRead(OfStation):
     @extend_schema(summary="Read variables of a station", request=VariablesReadSerializer, responses=ASKED)
     def post(self, request: Request, identity: str) -> Response:
         """Ask for these, or for everything: the values then appear under configuration/."""
+        station = self.station(identity)
         body = VariablesReadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         keys = body.validated_data["keys"] or None
         self.note(identity, keys=keys)
-        return self.asked(configuration.read(self.station(identity), keys=keys, **self.who()))
+        return self.asked(configuration.read(station, keys=keys, **self.who()))
 
 
 class StationMonitors(OfStation):
@@ -96,13 +98,14 @@ class StationMonitors(OfStation):
     @extend_schema(summary="Set a monitor", request=MonitorWriteSerializer, responses=ASKED)
     def post(self, request: Request, identity: str) -> Response:
         """Queue SetVariableMonitoring; once the station accepts, it is in the list under the station's id."""
+        station = self.station(identity)
         body = MonitorWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told = body.validated_data
         key = variable_keys.parse(told["key"])
         wanted = Wanted(key, told["type"], told["value"], told["severity"], told["transaction"], told["id"])
         self.note(identity, key=str(key), type=told["type"], severity=told["severity"])
-        return self.asked(monitoring.set_monitors(self.station(identity), [wanted], **self.who()))
+        return self.asked(monitoring.set_monitors(station, [wanted], **self.who()))
 
 
 class StationMonitorsClear(OfStation):
@@ -113,11 +116,12 @@ class StationMonitorsClear(OfStation):
     @extend_schema(summary="Clear monitors", request=MonitorClearSerializer, responses=ASKED)
     def post(self, request: Request, identity: str) -> Response:
         """Queue ClearVariableMonitoring, in as many messages as the station needs."""
+        station = self.station(identity)
         body = MonitorClearSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         ids = body.validated_data["ids"]
         self.note(identity, ids=ids)
-        return self.asked(monitoring.clear(self.station(identity), ids, **self.who()))
+        return self.asked(monitoring.clear(station, ids, **self.who()))
 
 
 class StationMonitorsRead(OfStation):
@@ -141,11 +145,11 @@ class StationMonitoring(OfStation):
     )
     def put(self, request: Request, identity: str) -> Response:
         """Queue SetMonitoringBase or SetMonitoringLevel."""
+        station = self.station(identity)
         body = MonitoringWriteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told = body.validated_data
         self.note(identity, **told)
-        station = self.station(identity)
         if "base" in told:
             return self.asked([monitoring.set_base(station, told["base"], **self.who())])
         return self.asked([monitoring.set_level(station, told["level"], **self.who())])

@@ -295,9 +295,8 @@ SECTIONS_21 = SECTIONS_201 | {
 BEFORE_ACCEPTANCE = frozenset({"BootNotification", "NotifyReport"})
 
 CONTENTS = {
-    version: Contents(version, *tables, writers=writers, before_acceptance=BEFORE_ACCEPTANCE)
-    for version, *tables, writers in (
-        ("2.0.1", INBOUND_201, OUTBOUND_201, NOT_OFFERED_201, SECTIONS_201, WRITERS),
-        ("2.1", INBOUND_21, OUTBOUND_21, NOT_OFFERED_21, SECTIONS_21, WRITERS_21),
-    )
+    "2.0.1": Contents(
+        "2.0.1", INBOUND_201, OUTBOUND_201, NOT_OFFERED_201, SECTIONS_201, WRITERS, BEFORE_ACCEPTANCE
+    ),
+    "2.1": Contents("2.1", INBOUND_21, OUTBOUND_21, NOT_OFFERED_21, SECTIONS_21, WRITERS_21, BEFORE_ACCEPTANCE),
 }
