@@ -11,9 +11,10 @@ from django.conf import settings
 from django.db import transaction
 
 from cpo.lib import clock, events
+from stations.charging_profiles import ChargingProfile
 from stations.events import RemoteRequestChanged
 from stations.models import ChargingSession, ChargingStation, Command, Evse, RemoteRequest, Variable
-from stations.services import authorization, awaited, remote_watch, requests
+from stations.services import authorization, awaited, remote_watch, requests, smart_charging
 from stations.services.errors import InvalidPayload, NotOpen
 
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
@@ -27,14 +28,19 @@ def start(
     *,
     id_token: str,
     evse: Evse | None = None,
+    profile: ChargingProfile | None = None,
     requested_by: str = "",
     user: Any = None,
     queue_offline: bool = False,
 ) -> Command:
-    """Ask the station to start a session for a token, at an EVSE or where it likes; raise what `queue` raises."""
+    """Ask the station to start a session for a token, at an EVSE or where it likes; raise what `queue` raises.
+
+    `profile` is a TxProfile for the session that begins (F01.FR.08, K05); raise `UnsuitedProfile` for another.
+    """
     if evse is not None and evse.station_id != station.pk:
         raise InvalidPayload("evse", "belongs to another station")
     token = authorization.known(id_token)
+    fitted = None if profile is None else smart_charging.start_profile(station, profile=profile)
     return requests.queue(
         station,
         "start",
@@ -43,7 +49,8 @@ def start(
             "id_token": id_token,
             "id_token_type": token.type if token else "",
             "group_id": token.group_id if token else "",
-        },
+        }
+        | ({} if fitted is None else {"profile": fitted}),
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,

@@ -1,14 +1,21 @@
 """RemoteStartTransaction, RemoteStopTransaction and Reset (OCPP 1.6 sections 5.11, 5.12 and 5.14)."""
 
+from stations.charging_profiles import ChargingProfile
 from stations.models import ChargingSession, Command, Evse, RemoteRequest
 from stations.ocpp.route import Payload
+from stations.ocpp.v16 import smart_charging
 from stations.services import remote
 
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
 
 
 def write_start(
-    *, evse: Evse | None, id_token: str, id_token_type: str = "", group_id: str = ""
+    *,
+    evse: Evse | None,
+    id_token: str,
+    id_token_type: str = "",
+    group_id: str = "",
+    profile: ChargingProfile | None = None,
 ) -> tuple[str, Payload]:
     """Write RemoteStartTransaction; without a connector the station chooses one, or says no.
 
@@ -17,6 +24,8 @@ def write_start(
     payload: Payload = {"idTag": id_token}
     if evse is not None:
         payload["connectorId"] = evse.number
+    if profile is not None:
+        payload["chargingProfile"] = smart_charging.start_profile(profile)
     return "RemoteStartTransaction", payload
 
 

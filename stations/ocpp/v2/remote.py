@@ -2,9 +2,10 @@
 
 import secrets
 
+from stations.charging_profiles import ChargingProfile
 from stations.models import ChargingSession, Command, Evse, RemoteRequest
 from stations.ocpp.route import Payload
-from stations.ocpp.v2 import values
+from stations.ocpp.v2 import smart_charging, values
 from stations.services import remote
 
 Kind, State, Reason = RemoteRequest.Kind, RemoteRequest.State, RemoteRequest.Reason
@@ -12,7 +13,12 @@ LAST_ID = 2**31 - 1  # an integer of a station may have 32 bits
 
 
 def write_start(
-    *, evse: Evse | None, id_token: str, id_token_type: str = "", group_id: str = ""
+    *,
+    evse: Evse | None,
+    id_token: str,
+    id_token_type: str = "",
+    group_id: str = "",
+    profile: ChargingProfile | None = None,
 ) -> tuple[str, Payload]:
     """Write RequestStartTransaction with an id that its transaction will name (F01.FR.25, F02.FR.01)."""
     payload: Payload = {
@@ -23,6 +29,8 @@ def write_start(
         payload["evseId"] = evse.number
     if group_id:
         payload["groupIdToken"] = values.write_group(group_id)
+    if profile is not None:
+        payload["chargingProfile"] = smart_charging.start_profile(profile)
     return "RequestStartTransaction", payload
 
 

@@ -39,6 +39,7 @@ from stations.services import (
     dynamic_charging,
     profile_reports,
     profile_upkeep,
+    remote,
     smart_charging,
 )
 from stations.services.profile_reports import Scope
@@ -187,6 +188,19 @@ async def test_tc_k_60_csms_a_tx_profile_names_its_transaction(server: Server, v
 
     assert told["chargingProfile"]["transactionId"] == "tx-1"
     assert (told["evseId"], told["chargingProfile"]["chargingProfilePurpose"]) == (1, "TxProfile")
+
+
+@VERSIONS
+async def test_tc_k_37_csms_a_remote_start_carries_a_profile(server: Server, version: str) -> None:
+    async with station(server, version) as socket:
+        evse = await rows(lambda: Evse.objects.get(station=ada(), number=1))
+        made = profile(purpose=Purpose.TX, valid_from=None, valid_to=None)
+        await rows(lambda: remote.start(ada(), id_token="BO-1", evse=evse, profile=made))
+        told = await accept(socket, "RequestStartTransaction")
+
+    sent = told["chargingProfile"]
+    assert (sent["chargingProfilePurpose"], "transactionId" in sent) == ("TxProfile", False)
+    assert sent["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"] == 8
 
 
 @VERSIONS
