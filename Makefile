@@ -4,6 +4,7 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 VAR ?= var
 DEMO ?=
+JOBS ?= 3  # test processes side by side: much of a story is waiting
 
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
@@ -34,7 +35,7 @@ unit: installed-dev
 	PUBLIC_URL=https://opencpo.example SECURE_HSTS_SECONDS=31536000 $(EXEC) --var "$(VAR)/test" --scratch -- \
 		$(VENV) -W error manage.py check --deploy --fail-level ERROR
 	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
-	TEST_VAR="$(VAR)/test" $(VENV) -m pytest $(PYTEST)
+	TEST_VAR="$(VAR)/test" $(VENV) -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
 
 bench: installed-dev
 	VAR="$(VAR)" $(EXEC) --var "$(VAR)/bench" -- $(VENV) -m bench $(BENCH)

@@ -400,14 +400,16 @@ JOURNAL_RETENTION_DAYS = env.int(
 OCPP_COST_INTERVAL_S = env.float(
     "OCPP_COST_INTERVAL_S", default=60.0
 )  # seconds between two running costs that a station is told (I02); 0: only the total at the end
-OCPP_RECEIPT_URL = env.str("OCPP_RECEIPT_URL", default="")  # with {id}: where a driver finds a receipt of ours
+OCPP_RECEIPT_URL = env.str(
+    "OCPP_RECEIPT_URL", default=""
+)  # with {id}: where a driver finds a receipt of ours
 
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
 AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
 COST_SOURCE = "billing.services.costs.running_cost"
 VAT_SOURCE = "stations.services.vat_numbers.check_form"  # is this a VAT number, and whose?
 LOCAL_LIST_PARTIES = "roaming.authorize.listed_parties"  # partners whose tokens stations may keep
-ID_TOKEN_LENGTH = "stations.ocpp.outbound.id_token_length"  # how long a token can be in a version's words
+ID_TOKEN_LENGTH = "stations.ocpp.outbound.id_token_length"  # noqa: S105 - how long a token can be in a version's words
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
 COMMAND_WRITER = (

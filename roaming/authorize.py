@@ -74,7 +74,7 @@ def partner_token(uid: str, *, station: ChargingStation) -> Decision | None:
 
 
 def listed_parties() -> frozenset[str]:
-    """Return the partners ('NL*ABC') whose tokens stations may keep in their local lists: those we are connected with."""
+    """Return the partners ('NL*ABC') whose tokens may be in local lists: those we are connected with."""
     parties = RemoteParty.objects.of_drivers().filter(connection__status="registered")
     return frozenset(key.upper() for key in parties.values_list("key", flat=True))
 

@@ -305,7 +305,7 @@ class SchemaForm(forms.Form):
 
 def words(name: str) -> str:
     """Write a member's name as words: `chargingRateUnit` is Charging rate unit."""
-    text = _WORDS.sub(" ", name)
+    text = _WORDS.sub(" ", name.replace("_", " of "))
     return (text[:1].upper() + text[1:].lower()) if text else text
 
 

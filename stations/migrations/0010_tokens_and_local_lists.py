@@ -7,153 +7,262 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0009_files_firmware_logs'),
+        ("stations", "0009_files_firmware_logs"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LocalList',
+            name="LocalList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('mode', models.CharField(blank=True, choices=[('', 'as its site'), ('on', 'On'), ('off', 'Off')], default='', max_length=3)),
-                ('is_on', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('off', 'Off'), ('stale', 'Stale'), ('asking', 'Asking'), ('sending', 'Sending'), ('in_step', 'In Step'), ('failed', 'Failed'), ('unsupported', 'Unsupported')], default='off', max_length=12)),
-                ('max_entries', models.PositiveIntegerField(blank=True, null=True)),
-                ('version', models.BigIntegerField(default=0)),
-                ('reported_version', models.BigIntegerField(blank=True, null=True)),
-                ('reported_at', models.DateTimeField(blank=True, null=True)),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('command_uid', models.CharField(blank=True, max_length=36)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
-                ('problem', models.CharField(blank=True, max_length=255)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('changed_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "as its site"), ("on", "On"), ("off", "Off")],
+                        default="",
+                        max_length=3,
+                    ),
+                ),
+                ("is_on", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("off", "Off"),
+                            ("stale", "Stale"),
+                            ("asking", "Asking"),
+                            ("sending", "Sending"),
+                            ("in_step", "In Step"),
+                            ("failed", "Failed"),
+                            ("unsupported", "Unsupported"),
+                        ],
+                        default="off",
+                        max_length=12,
+                    ),
+                ),
+                ("max_entries", models.PositiveIntegerField(blank=True, null=True)),
+                ("version", models.BigIntegerField(default=0)),
+                ("reported_version", models.BigIntegerField(blank=True, null=True)),
+                ("reported_at", models.DateTimeField(blank=True, null=True)),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("command_uid", models.CharField(blank=True, max_length=36)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField(blank=True, null=True)),
+                ("problem", models.CharField(blank=True, max_length=255)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("changed_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='LocalListContent',
+            name="LocalListContent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64, unique=True)),
-                ('entries', models.JSONField(default=list)),
-                ('size', models.PositiveIntegerField(default=0)),
-                ('left_out', models.PositiveIntegerField(default=0)),
-                ('too_long', models.PositiveIntegerField(default=0)),
-                ('made_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64, unique=True)),
+                ("entries", models.JSONField(default=list)),
+                ("size", models.PositiveIntegerField(default=0)),
+                ("left_out", models.PositiveIntegerField(default=0)),
+                ("too_long", models.PositiveIntegerField(default=0)),
+                ("made_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='LocalListMark',
+            name="LocalListMark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='LocalListSite',
+            name="LocalListSite",
             fields=[
-                ('location', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='local_list_rule', serialize=False, to='stations.location')),
-                ('is_on', models.BooleanField()),
+                (
+                    "location",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="local_list_rule",
+                        serialize=False,
+                        to="stations.location",
+                    ),
+                ),
+                ("is_on", models.BooleanField()),
             ],
         ),
         migrations.CreateModel(
-            name='TokenGroup',
+            name="TokenGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(max_length=36)),
-                ('name', models.CharField(blank=True, max_length=100)),
-                ('status', models.CharField(choices=[('Accepted', 'Accepted'), ('Blocked', 'Blocked')], default='Accepted', max_length=8)),
-                ('max_sessions', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_updated', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.CharField(max_length=36)),
+                ("name", models.CharField(blank=True, max_length=100)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("Accepted", "Accepted"), ("Blocked", "Blocked")],
+                        default="Accepted",
+                        max_length=8,
+                    ),
+                ),
+                ("max_sessions", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_updated", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='UnknownToken',
+            name="UnknownToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(max_length=255)),
-                ('count', models.PositiveIntegerField(default=1)),
-                ('first_at', models.DateTimeField()),
-                ('last_at', models.DateTimeField()),
-                ('is_ignored', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.CharField(max_length=255)),
+                ("count", models.PositiveIntegerField(default=1)),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("is_ignored", models.BooleanField(default=False)),
             ],
         ),
         migrations.AddField(
-            model_name='idtoken',
-            name='is_restricted',
+            model_name="idtoken",
+            name="is_restricted",
             field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
-            model_name='idtoken',
-            name='locations',
-            field=models.ManyToManyField(blank=True, related_name='+', to='stations.location'),
+            model_name="idtoken",
+            name="locations",
+            field=models.ManyToManyField(blank=True, related_name="+", to="stations.location"),
         ),
         migrations.AddField(
-            model_name='idtoken',
-            name='max_sessions',
+            model_name="idtoken",
+            name="max_sessions",
             field=models.PositiveSmallIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='idtoken',
-            name='operators',
-            field=models.ManyToManyField(blank=True, related_name='+', to='stations.operator'),
+            model_name="idtoken",
+            name="operators",
+            field=models.ManyToManyField(blank=True, related_name="+", to="stations.operator"),
         ),
         migrations.AlterField(
-            model_name='chargingsession',
-            name='authorization_status',
-            field=models.CharField(default='Accepted', max_length=20),
+            model_name="chargingsession",
+            name="authorization_status",
+            field=models.CharField(default="Accepted", max_length=20),
         ),
         migrations.AddIndex(
-            model_name='idtoken',
-            index=models.Index(django.db.models.functions.text.Upper('group_id'), condition=models.Q(('group_id', ''), _negated=True), name='id_token_group'),
+            model_name="idtoken",
+            index=models.Index(
+                django.db.models.functions.text.Upper("group_id"),
+                condition=models.Q(("group_id", ""), _negated=True),
+                name="id_token_group",
+            ),
         ),
         migrations.AddIndex(
-            model_name='idtoken',
-            index=models.Index(django.db.models.functions.text.Upper(django.db.models.functions.text.Left('uid', 16)), condition=models.Q(django.db.models.lookups.GreaterThan(django.db.models.functions.text.Length('uid'), 16)), name='id_token_beginning'),
+            model_name="idtoken",
+            index=models.Index(
+                django.db.models.functions.text.Upper(django.db.models.functions.text.Left("uid", 16)),
+                condition=models.Q(
+                    django.db.models.lookups.GreaterThan(django.db.models.functions.text.Length("uid"), 16)
+                ),
+                name="id_token_beginning",
+            ),
         ),
         migrations.AddField(
-            model_name='locallist',
-            name='station',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='local_list', to='stations.chargingstation'),
+            model_name="locallist",
+            name="station",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="local_list",
+                to="stations.chargingstation",
+            ),
         ),
         migrations.AddField(
-            model_name='locallist',
-            name='content',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stations.locallistcontent'),
+            model_name="locallist",
+            name="content",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="stations.locallistcontent",
+            ),
         ),
         migrations.AddField(
-            model_name='locallist',
-            name='target',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stations.locallistcontent'),
+            model_name="locallist",
+            name="target",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="stations.locallistcontent",
+            ),
         ),
         migrations.AddField(
-            model_name='locallist',
-            name='wanted',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stations.locallistcontent'),
+            model_name="locallist",
+            name="wanted",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="stations.locallistcontent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='tokengroup',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Upper('uid'), name='token_group_key'),
+            model_name="tokengroup",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Upper("uid"), name="token_group_key"
+            ),
         ),
         migrations.AddField(
-            model_name='unknowntoken',
-            name='station',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='unknown_tokens', to='stations.chargingstation'),
+            model_name="unknowntoken",
+            name="station",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="unknown_tokens",
+                to="stations.chargingstation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='locallist',
-            index=models.Index(condition=models.Q(('state__in', ['stale', 'failed', 'in_step'])), fields=['next_try_at'], name='local_list_due'),
+            model_name="locallist",
+            index=models.Index(
+                condition=models.Q(("state__in", ["stale", "failed", "in_step"])),
+                fields=["next_try_at"],
+                name="local_list_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='unknowntoken',
-            index=models.Index(fields=['-last_at'], name='unknown_token_newest'),
+            model_name="unknowntoken",
+            index=models.Index(fields=["-last_at"], name="unknown_token_newest"),
         ),
         migrations.AddConstraint(
-            model_name='unknowntoken',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Upper('uid'), name='unknown_token_key'),
+            model_name="unknowntoken",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Upper("uid"), name="unknown_token_key"
+            ),
         ),
     ]

@@ -8,127 +8,297 @@ import stations.models.locations
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0010_tokens_and_local_lists'),
+        ("stations", "0010_tokens_and_local_lists"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ProfileTemplate',
+            name="ProfileTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=stations.models.locations.new_uid, max_length=36, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('purpose', models.CharField(choices=[('ChargingStationMaxProfile', 'Maximum of the station'), ('TxDefaultProfile', 'Default of transactions'), ('TxProfile', 'One transaction')], default='TxDefaultProfile', max_length=40)),
-                ('kind', models.CharField(choices=[('Relative', 'From the start of charging'), ('Absolute', 'From a moment on'), ('Recurring', 'Every day or week')], default='Relative', max_length=10)),
-                ('recurrency', models.CharField(blank=True, choices=[('Daily', 'every day'), ('Weekly', 'every week')], max_length=8)),
-                ('rate_unit', models.CharField(choices=[('A', 'A on each phase'), ('W', 'W on all phases')], default='A', max_length=1)),
-                ('stack_level', models.PositiveSmallIntegerField(default=0)),
-                ('periods', models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('start_at', models.DateTimeField(blank=True, null=True)),
-                ('duration_s', models.PositiveIntegerField(blank=True, null=True)),
-                ('min_charging_rate', models.DecimalField(blank=True, decimal_places=1, max_digits=12, null=True)),
-                ('is_local_time', models.BooleanField(default=True)),
-                ('valid_from', models.DateTimeField(blank=True, null=True)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('last_updated', models.DateTimeField()),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='profile_templates', to='stations.operator')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(default=stations.models.locations.new_uid, max_length=36, unique=True),
+                ),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("ChargingStationMaxProfile", "Maximum of the station"),
+                            ("TxDefaultProfile", "Default of transactions"),
+                            ("TxProfile", "One transaction"),
+                        ],
+                        default="TxDefaultProfile",
+                        max_length=40,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("Relative", "From the start of charging"),
+                            ("Absolute", "From a moment on"),
+                            ("Recurring", "Every day or week"),
+                        ],
+                        default="Relative",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "recurrency",
+                    models.CharField(
+                        blank=True, choices=[("Daily", "every day"), ("Weekly", "every week")], max_length=8
+                    ),
+                ),
+                (
+                    "rate_unit",
+                    models.CharField(
+                        choices=[("A", "A on each phase"), ("W", "W on all phases")],
+                        default="A",
+                        max_length=1,
+                    ),
+                ),
+                ("stack_level", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "periods",
+                    models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                ("start_at", models.DateTimeField(blank=True, null=True)),
+                ("duration_s", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "min_charging_rate",
+                    models.DecimalField(blank=True, decimal_places=1, max_digits=12, null=True),
+                ),
+                ("is_local_time", models.BooleanField(default=True)),
+                ("valid_from", models.DateTimeField(blank=True, null=True)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("last_updated", models.DateTimeField()),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="profile_templates",
+                        to="stations.operator",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='InstalledProfile',
+            name="InstalledProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=stations.models.locations.new_uid, max_length=36, unique=True)),
-                ('evse_number', models.PositiveIntegerField(default=0)),
-                ('source', models.CharField(default='operator', max_length=32)),
-                ('profile_id', models.PositiveIntegerField()),
-                ('purpose', models.CharField(max_length=40)),
-                ('stack_level', models.PositiveSmallIntegerField(default=0)),
-                ('wish', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('profile', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('adaptations', models.JSONField(blank=True, default=list)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('utc_offset_s', models.IntegerField(blank=True, null=True)),
-                ('is_wanted', models.BooleanField(default=True)),
-                ('may_fall_back', models.BooleanField(default=True)),
-                ('state', models.CharField(choices=[('wanted', 'to be sent'), ('sent', 'sent, not answered yet'), ('installed', 'installed'), ('unknown', 'sent, never answered'), ('displaced', 'set aside by another profile'), ('standing', 'given to each transaction'), ('refused', 'refused by the station'), ('cleared', 'cleared'), ('ended', 'over')], default='wanted', max_length=9)),
-                ('stage', models.PositiveSmallIntegerField(default=0)),
-                ('answers', models.JSONField(blank=True, default=list)),
-                ('detail', models.CharField(blank=True, max_length=255)),
-                ('command', models.CharField(blank=True, max_length=36)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
-                ('is_verified', models.BooleanField(null=True)),
-                ('epoch', models.BigIntegerField(default=0)),
-                ('boot_count', models.PositiveIntegerField(default=0)),
-                ('requested_by', models.CharField(blank=True, max_length=100)),
-                ('created_at', models.DateTimeField()),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('installed_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('last_updated', models.DateTimeField()),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='stations.installedprofile')),
-                ('session', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='charging_profiles', to='stations.chargingsession')),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='charging_profiles', to='stations.chargingstation')),
-                ('template', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='installed', to='stations.profiletemplate')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(default=stations.models.locations.new_uid, max_length=36, unique=True),
+                ),
+                ("evse_number", models.PositiveIntegerField(default=0)),
+                ("source", models.CharField(default="operator", max_length=32)),
+                ("profile_id", models.PositiveIntegerField()),
+                ("purpose", models.CharField(max_length=40)),
+                ("stack_level", models.PositiveSmallIntegerField(default=0)),
+                ("wish", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ("profile", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ("adaptations", models.JSONField(blank=True, default=list)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("utc_offset_s", models.IntegerField(blank=True, null=True)),
+                ("is_wanted", models.BooleanField(default=True)),
+                ("may_fall_back", models.BooleanField(default=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("wanted", "to be sent"),
+                            ("sent", "sent, not answered yet"),
+                            ("installed", "installed"),
+                            ("unknown", "sent, never answered"),
+                            ("displaced", "set aside by another profile"),
+                            ("standing", "given to each transaction"),
+                            ("refused", "refused by the station"),
+                            ("cleared", "cleared"),
+                            ("ended", "over"),
+                        ],
+                        default="wanted",
+                        max_length=9,
+                    ),
+                ),
+                ("stage", models.PositiveSmallIntegerField(default=0)),
+                ("answers", models.JSONField(blank=True, default=list)),
+                ("detail", models.CharField(blank=True, max_length=255)),
+                ("command", models.CharField(blank=True, max_length=36)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField(blank=True, null=True)),
+                ("is_verified", models.BooleanField(null=True)),
+                ("epoch", models.BigIntegerField(default=0)),
+                ("boot_count", models.PositiveIntegerField(default=0)),
+                ("requested_by", models.CharField(blank=True, max_length=100)),
+                ("created_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("installed_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("last_updated", models.DateTimeField()),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="stations.installedprofile",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="charging_profiles",
+                        to="stations.chargingsession",
+                    ),
+                ),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="charging_profiles",
+                        to="stations.chargingstation",
+                    ),
+                ),
+                (
+                    "template",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="installed",
+                        to="stations.profiletemplate",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CompositeReport',
+            name="CompositeReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('evse_number', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('asked', 'asked'), ('Accepted', 'answered'), ('Rejected', 'refused'), ('unanswered', 'no answer')], default='asked', max_length=10)),
-                ('duration_s', models.PositiveIntegerField()),
-                ('command', models.CharField(blank=True, max_length=36)),
-                ('asked_at', models.DateTimeField()),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('schedule', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('detail', models.CharField(blank=True, max_length=255)),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='composite_reports', to='stations.chargingstation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("evse_number", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("asked", "asked"),
+                            ("Accepted", "answered"),
+                            ("Rejected", "refused"),
+                            ("unanswered", "no answer"),
+                        ],
+                        default="asked",
+                        max_length=10,
+                    ),
+                ),
+                ("duration_s", models.PositiveIntegerField()),
+                ("command", models.CharField(blank=True, max_length=36)),
+                ("asked_at", models.DateTimeField()),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "schedule",
+                    models.JSONField(
+                        blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=255)),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="composite_reports",
+                        to="stations.chargingstation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('station', 'evse_number'), name='composite_report_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("station", "evse_number"), name="composite_report_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LearnedCapability',
+            name="LearnedCapability",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('flag', models.CharField(max_length=64)),
-                ('firmware_version', models.CharField(blank=True, max_length=255)),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('learned_at', models.DateTimeField()),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='learned_capabilities', to='stations.chargingstation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("flag", models.CharField(max_length=64)),
+                ("firmware_version", models.CharField(blank=True, max_length=255)),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("learned_at", models.DateTimeField()),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="learned_capabilities",
+                        to="stations.chargingstation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('station', 'flag'), name='capability_once')],
+                "constraints": [models.UniqueConstraint(fields=("station", "flag"), name="capability_once")],
             },
         ),
         migrations.AddConstraint(
-            model_name='profiletemplate',
-            constraint=models.UniqueConstraint(fields=('operator', 'name'), name='profile_template_name'),
+            model_name="profiletemplate",
+            constraint=models.UniqueConstraint(fields=("operator", "name"), name="profile_template_name"),
         ),
         migrations.AddIndex(
-            model_name='installedprofile',
-            index=models.Index(fields=['station', '-id'], name='profile_of_station'),
+            model_name="installedprofile",
+            index=models.Index(fields=["station", "-id"], name="profile_of_station"),
         ),
         migrations.AddIndex(
-            model_name='installedprofile',
-            index=models.Index(condition=models.Q(('state__in', ['wanted', 'sent', 'installed', 'unknown', 'displaced', 'standing'])), fields=['station'], name='profile_live'),
+            model_name="installedprofile",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["wanted", "sent", "installed", "unknown", "displaced", "standing"])
+                ),
+                fields=["station"],
+                name="profile_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='installedprofile',
-            index=models.Index(condition=models.Q(('session__isnull', False)), fields=['session'], name='profile_of_session'),
+            model_name="installedprofile",
+            index=models.Index(
+                condition=models.Q(("session__isnull", False)), fields=["session"], name="profile_of_session"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='installedprofile',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['wanted', 'sent', 'installed', 'unknown', 'displaced', 'standing'])), fields=('station', 'profile_id'), name='profile_id_once'),
+            model_name="installedprofile",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("state__in", ["wanted", "sent", "installed", "unknown", "displaced", "standing"])
+                ),
+                fields=("station", "profile_id"),
+                name="profile_id_once",
+            ),
         ),
     ]

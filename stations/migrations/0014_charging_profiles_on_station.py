@@ -5,19 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0013_exact_command_numbers'),
+        ("stations", "0013_exact_command_numbers"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='installedprofile',
-            name='stage',
+            model_name="installedprofile",
+            name="stage",
         ),
         migrations.AddField(
-            model_name='installedprofile',
-            name='on_station',
-            field=models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+            model_name="installedprofile",
+            name="on_station",
+            field=models.JSONField(
+                blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True
+            ),
         ),
     ]

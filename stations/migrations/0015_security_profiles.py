@@ -6,131 +6,200 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0014_charging_profiles_on_station'),
+        ("stations", "0014_charging_profiles_on_station"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PasswordChange',
+            name="PasswordChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('queued', 'Waiting to be sent'), ('sent', 'Sent'), ('unknown', 'Answer lost: both are accepted'), ('reboot', 'Taken at the next boot: both are accepted'), ('done', 'Changed'), ('failed', 'Not changed')], default='queued', max_length=8)),
-                ('form', models.CharField(max_length=5)),
-                ('secret', models.TextField(blank=True)),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('requested_by', models.CharField(blank=True, max_length=100)),
-                ('created_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting to be sent"),
+                            ("sent", "Sent"),
+                            ("unknown", "Answer lost: both are accepted"),
+                            ("reboot", "Taken at the next boot: both are accepted"),
+                            ("done", "Changed"),
+                            ("failed", "Not changed"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("form", models.CharField(max_length=5)),
+                ("secret", models.TextField(blank=True)),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("requested_by", models.CharField(blank=True, max_length=100)),
+                ("created_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='SecurityProfileChange',
+            name="SecurityProfileChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_profile', models.PositiveSmallIntegerField()),
-                ('to_profile', models.PositiveSmallIntegerField()),
-                ('status', models.CharField(choices=[('running', 'In progress'), ('returning', 'Waiting for the station to come back'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='running', max_length=10)),
-                ('steps', models.JSONField(default=list)),
-                ('reason', models.CharField(blank=True, max_length=255)),
-                ('requested_by', models.CharField(blank=True, max_length=100)),
-                ('created_at', models.DateTimeField()),
-                ('return_until', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("from_profile", models.PositiveSmallIntegerField()),
+                ("to_profile", models.PositiveSmallIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "In progress"),
+                            ("returning", "Waiting for the station to come back"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("steps", models.JSONField(default=list)),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("requested_by", models.CharField(blank=True, max_length=100)),
+                ("created_at", models.DateTimeField()),
+                ("return_until", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='StationAlias',
+            name="StationAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('alias', models.CharField(max_length=255)),
-                ('added_by', models.CharField(blank=True, max_length=100)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("alias", models.CharField(max_length=255)),
+                ("added_by", models.CharField(blank=True, max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.AddField(
-            model_name='chargingstation',
-            name='next_secret_hash',
-            field=models.BinaryField(default=b'', max_length=32),
+            model_name="chargingstation",
+            name="next_secret_hash",
+            field=models.BinaryField(default=b"", max_length=32),
         ),
         migrations.AddField(
-            model_name='chargingstation',
-            name='next_secret_salt',
-            field=models.BinaryField(default=b'', max_length=16),
+            model_name="chargingstation",
+            name="next_secret_salt",
+            field=models.BinaryField(default=b"", max_length=16),
         ),
         migrations.AddField(
-            model_name='chargingstation',
-            name='next_security_profile',
+            model_name="chargingstation",
+            name="next_security_profile",
             field=models.PositiveSmallIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='chargingstation',
-            name='secret_changed_at',
+            model_name="chargingstation",
+            name="secret_changed_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='connectionevent',
-            name='certificate',
+            model_name="connectionevent",
+            name="certificate",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='connectionevent',
-            name='security_profile',
+            model_name="connectionevent",
+            name="security_profile",
             field=models.PositiveSmallIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='connectionevent',
-            name='tls_cipher',
+            model_name="connectionevent",
+            name="tls_cipher",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='connectionevent',
-            name='tls_version',
+            model_name="connectionevent",
+            name="tls_version",
             field=models.CharField(blank=True, max_length=16),
         ),
         migrations.AddIndex(
-            model_name='chargingstation',
-            index=models.Index(django.db.models.functions.text.Upper('identity'), name='station_identity_upper'),
+            model_name="chargingstation",
+            index=models.Index(
+                django.db.models.functions.text.Upper("identity"), name="station_identity_upper"
+            ),
         ),
         migrations.AddField(
-            model_name='passwordchange',
-            name='station',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='password_changes', to='stations.chargingstation'),
+            model_name="passwordchange",
+            name="station",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="password_changes",
+                to="stations.chargingstation",
+            ),
         ),
         migrations.AddField(
-            model_name='securityprofilechange',
-            name='station',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='profile_changes', to='stations.chargingstation'),
+            model_name="securityprofilechange",
+            name="station",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="profile_changes",
+                to="stations.chargingstation",
+            ),
         ),
         migrations.AddField(
-            model_name='stationalias',
-            name='station',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aliases', to='stations.chargingstation'),
+            model_name="stationalias",
+            name="station",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="aliases",
+                to="stations.chargingstation",
+            ),
         ),
         migrations.AddIndex(
-            model_name='passwordchange',
-            index=models.Index(fields=['station', '-id'], name='password_change_newest'),
+            model_name="passwordchange",
+            index=models.Index(fields=["station", "-id"], name="password_change_newest"),
         ),
         migrations.AddConstraint(
-            model_name='passwordchange',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['queued', 'sent', 'unknown', 'reboot'])), fields=('station',), name='password_change_open'),
+            model_name="passwordchange",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["queued", "sent", "unknown", "reboot"])),
+                fields=("station",),
+                name="password_change_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='securityprofilechange',
-            index=models.Index(condition=models.Q(('status__in', ['running', 'returning'])), fields=['status'], name='profile_change_due'),
+            model_name="securityprofilechange",
+            index=models.Index(
+                condition=models.Q(("status__in", ["running", "returning"])),
+                fields=["status"],
+                name="profile_change_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='securityprofilechange',
-            index=models.Index(fields=['station', '-id'], name='profile_change_newest'),
+            model_name="securityprofilechange",
+            index=models.Index(fields=["station", "-id"], name="profile_change_newest"),
         ),
         migrations.AddConstraint(
-            model_name='securityprofilechange',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['running', 'returning'])), fields=('station',), name='profile_change_open'),
+            model_name="securityprofilechange",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["running", "returning"])),
+                fields=("station",),
+                name="profile_change_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stationalias',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Upper('alias'), name='alias_once'),
+            model_name="stationalias",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Upper("alias"), name="alias_once"
+            ),
         ),
     ]

@@ -5,64 +5,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0015_security_profiles'),
+        ("stations", "0015_security_profiles"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TemplateValue',
+            name="TemplateValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('component', models.CharField(blank=True, max_length=50)),
-                ('instance', models.CharField(blank=True, max_length=50)),
-                ('name', models.CharField(max_length=50)),
-                ('value', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("component", models.CharField(blank=True, max_length=50)),
+                ("instance", models.CharField(blank=True, max_length=50)),
+                ("name", models.CharField(max_length=50)),
+                ("value", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ['component', 'instance', 'name'],
+                "ordering": ["component", "instance", "name"],
             },
         ),
         migrations.AddField(
-            model_name='variable',
-            name='is_drifting',
+            model_name="variable",
+            name="is_drifting",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(
-            name='ConfigurationTemplate',
+            name="ConfigurationTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('vendor', models.CharField(blank=True, max_length=255)),
-                ('model', models.CharField(blank=True, max_length=255)),
-                ('is_enforced', models.BooleanField(default=False)),
-                ('updated_at', models.DateTimeField()),
-                ('applied_at', models.DateTimeField(blank=True, null=True)),
-                ('applied_through', models.BigIntegerField(default=0)),
-                ('location', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='stations.location')),
-                ('operator', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='stations.operator')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("vendor", models.CharField(blank=True, max_length=255)),
+                ("model", models.CharField(blank=True, max_length=255)),
+                ("is_enforced", models.BooleanField(default=False)),
+                ("updated_at", models.DateTimeField()),
+                ("applied_at", models.DateTimeField(blank=True, null=True)),
+                ("applied_through", models.BigIntegerField(default=0)),
+                (
+                    "location",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="stations.location",
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="stations.operator",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='variable',
-            name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='variables', to='stations.configurationtemplate'),
+            model_name="variable",
+            name="template",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="variables",
+                to="stations.configurationtemplate",
+            ),
         ),
         migrations.AddIndex(
-            model_name='variable',
-            index=models.Index(condition=models.Q(('is_drifting', True)), fields=['station'], name='variable_drift'),
+            model_name="variable",
+            index=models.Index(
+                condition=models.Q(("is_drifting", True)), fields=["station"], name="variable_drift"
+            ),
         ),
         migrations.AddField(
-            model_name='templatevalue',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='values', to='stations.configurationtemplate'),
+            model_name="templatevalue",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="values",
+                to="stations.configurationtemplate",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='templatevalue',
-            constraint=models.UniqueConstraint(fields=('template', 'component', 'instance', 'name'), name='template_value_once'),
+            model_name="templatevalue",
+            constraint=models.UniqueConstraint(
+                fields=("template", "component", "instance", "name"), name="template_value_once"
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0016_configuration_templates'),
+        ("stations", "0016_configuration_templates"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='locallist',
-            name='part',
+            model_name="locallist",
+            name="part",
             field=models.PositiveIntegerField(default=0),
         ),
     ]

@@ -2,7 +2,6 @@
 
 from django.db import migrations, models
 
-
 FORWARD = """
 create table stations_transactionevent (
     station_id bigint not null,

@@ -3,7 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-
 FORWARD = """
 create table stations_deviceevent (
     station_id bigint not null,

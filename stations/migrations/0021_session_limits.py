@@ -5,60 +5,84 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0020_device_model_and_monitoring'),
+        ("stations", "0020_device_model_and_monitoring"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SessionLimit',
+            name="SessionLimit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('max_energy_wh', models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
-                ('max_time_s', models.PositiveIntegerField(blank=True, null=True)),
-                ('max_cost', models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
-                ('max_soc_percent', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('set_by', models.CharField(blank=True, max_length=100)),
-                ('set_at', models.DateTimeField()),
-                ('is_untold', models.BooleanField(default=True)),
-                ('confirmed_at', models.DateTimeField(blank=True, null=True)),
-                ('reached', models.CharField(blank=True, choices=[('energy', 'Energy'), ('time', 'Time'), ('cost', 'Cost'), ('soc', 'Soc')], max_length=6)),
-                ('reached_at', models.DateTimeField(blank=True, null=True)),
-                ('asked_at', models.DateTimeField(blank=True, null=True)),
-                ('times_asked', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "max_energy_wh",
+                    models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True),
+                ),
+                ("max_time_s", models.PositiveIntegerField(blank=True, null=True)),
+                ("max_cost", models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
+                ("max_soc_percent", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("set_by", models.CharField(blank=True, max_length=100)),
+                ("set_at", models.DateTimeField()),
+                ("is_untold", models.BooleanField(default=True)),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "reached",
+                    models.CharField(
+                        blank=True,
+                        choices=[("energy", "Energy"), ("time", "Time"), ("cost", "Cost"), ("soc", "Soc")],
+                        max_length=6,
+                    ),
+                ),
+                ("reached_at", models.DateTimeField(blank=True, null=True)),
+                ("asked_at", models.DateTimeField(blank=True, null=True)),
+                ("times_asked", models.PositiveSmallIntegerField(default=0)),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='availabilitywish',
-            name='availability_wish_once',
+            model_name="availabilitywish",
+            name="availability_wish_once",
         ),
         migrations.AddField(
-            model_name='availabilitywish',
-            name='connector_number',
+            model_name="availabilitywish",
+            name="connector_number",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='remoterequest',
-            name='remote_start_id',
+            model_name="remoterequest",
+            name="remote_start_id",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='remoterequest',
-            name='transaction_id',
-            field=models.CharField(blank=True, default='', max_length=36),
+            model_name="remoterequest",
+            name="transaction_id",
+            field=models.CharField(blank=True, default="", max_length=36),
         ),
         migrations.AddConstraint(
-            model_name='availabilitywish',
-            constraint=models.UniqueConstraint(fields=('station', 'evse', 'connector_number'), name='availability_wish_once', nulls_distinct=False),
+            model_name="availabilitywish",
+            constraint=models.UniqueConstraint(
+                fields=("station", "evse", "connector_number"),
+                name="availability_wish_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddField(
-            model_name='sessionlimit',
-            name='session',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='limit', to='stations.chargingsession'),
+            model_name="sessionlimit",
+            name="session",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="limit",
+                to="stations.chargingsession",
+            ),
         ),
         migrations.AddIndex(
-            model_name='sessionlimit',
-            index=models.Index(condition=models.Q(('is_untold', True)), fields=['session'], name='session_limit_untold'),
+            model_name="sessionlimit",
+            index=models.Index(
+                condition=models.Q(("is_untold", True)), fields=["session"], name="session_limit_untold"
+            ),
         ),
     ]

@@ -4,24 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0021_session_limits'),
+        ("stations", "0021_session_limits"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='sessionlimit',
-            name='confirmed_at',
+            model_name="sessionlimit",
+            name="confirmed_at",
         ),
         migrations.AddField(
-            model_name='sessionlimit',
-            name='at_station',
+            model_name="sessionlimit",
+            name="at_station",
             field=models.JSONField(default=dict),
         ),
         migrations.AddField(
-            model_name='sessionlimit',
-            name='told',
+            model_name="sessionlimit",
+            name="told",
             field=models.JSONField(default=list),
         ),
     ]

@@ -6,91 +6,205 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0024_swaps_costs_and_payments'),
+        ("stations", "0024_swaps_costs_and_payments"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='installedprofile',
-            name='profile_id',
+            model_name="installedprofile",
+            name="profile_id",
             field=models.IntegerField(),
         ),
         migrations.CreateModel(
-            name='PriorityCharging',
+            name="PriorityCharging",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_active', models.BooleanField(default=False)),
-                ('is_wanted', models.BooleanField(null=True)),
-                ('answer', models.CharField(blank=True, max_length=20)),
-                ('changed_at', models.DateTimeField()),
-                ('session', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='priority_charging', to='stations.chargingsession')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=False)),
+                ("is_wanted", models.BooleanField(null=True)),
+                ("answer", models.CharField(blank=True, max_length=20)),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "session",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="priority_charging",
+                        to="stations.chargingsession",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ChargingNeeds',
+            name="ChargingNeeds",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('evse_number', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('Accepted', 'answered with a schedule'), ('Processing', 'a schedule follows'), ('Rejected', 'refused'), ('NoChargingProfile', 'no schedule')], max_length=17)),
-                ('told', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('transfer', models.CharField(max_length=20)),
-                ('is_dynamic', models.BooleanField(default=False)),
-                ('departure_at', models.DateTimeField(blank=True, null=True)),
-                ('energy_wh', models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
-                ('max_tuples', models.PositiveIntegerField(blank=True, null=True)),
-                ('told_at', models.DateTimeField()),
-                ('detail', models.CharField(blank=True, max_length=255)),
-                ('renegotiations', models.PositiveSmallIntegerField(default=0)),
-                ('schedule', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('schedule_base', models.DateTimeField(blank=True, null=True)),
-                ('schedule_is_within', models.BooleanField(null=True)),
-                ('profile', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='needs', to='stations.installedprofile')),
-                ('session', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='charging_needs', to='stations.chargingsession')),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='charging_needs', to='stations.chargingstation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("evse_number", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("Accepted", "answered with a schedule"),
+                            ("Processing", "a schedule follows"),
+                            ("Rejected", "refused"),
+                            ("NoChargingProfile", "no schedule"),
+                        ],
+                        max_length=17,
+                    ),
+                ),
+                ("told", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ("transfer", models.CharField(max_length=20)),
+                ("is_dynamic", models.BooleanField(default=False)),
+                ("departure_at", models.DateTimeField(blank=True, null=True)),
+                ("energy_wh", models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
+                ("max_tuples", models.PositiveIntegerField(blank=True, null=True)),
+                ("told_at", models.DateTimeField()),
+                ("detail", models.CharField(blank=True, max_length=255)),
+                ("renegotiations", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "schedule",
+                    models.JSONField(
+                        blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True
+                    ),
+                ),
+                ("schedule_base", models.DateTimeField(blank=True, null=True)),
+                ("schedule_is_within", models.BooleanField(null=True)),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="needs",
+                        to="stations.installedprofile",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="charging_needs",
+                        to="stations.chargingsession",
+                    ),
+                ),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="charging_needs",
+                        to="stations.chargingstation",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'Processing')), fields=['id'], name='charging_needs_open')],
-                'constraints': [models.UniqueConstraint(fields=('station', 'evse_number'), name='charging_needs_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "Processing")),
+                        fields=["id"],
+                        name="charging_needs_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("station", "evse_number"), name="charging_needs_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ExternalLimit',
+            name="ExternalLimit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('evse_number', models.PositiveIntegerField(default=0)),
-                ('source', models.CharField(max_length=20)),
-                ('is_grid_critical', models.BooleanField(null=True)),
-                ('is_local_generation', models.BooleanField(default=False)),
-                ('schedules', models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('told_at', models.DateTimeField()),
-                ('cleared_at', models.DateTimeField(blank=True, null=True)),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='external_limits', to='stations.chargingstation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("evse_number", models.PositiveIntegerField(default=0)),
+                ("source", models.CharField(max_length=20)),
+                ("is_grid_critical", models.BooleanField(null=True)),
+                ("is_local_generation", models.BooleanField(default=False)),
+                (
+                    "schedules",
+                    models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                ("told_at", models.DateTimeField()),
+                ("cleared_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="external_limits",
+                        to="stations.chargingstation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('station', 'evse_number', 'source'), name='external_limit_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("station", "evse_number", "source"), name="external_limit_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProfileReport',
+            name="ProfileReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('request_id', models.PositiveIntegerField()),
-                ('evse_number', models.PositiveIntegerField(blank=True, null=True)),
-                ('criteria', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('asked', 'asked'), ('receiving', 'receiving'), ('complete', 'complete'), ('refused', 'refused'), ('unanswered', 'no answer')], default='asked', max_length=10)),
-                ('parts', models.PositiveIntegerField(default=0)),
-                ('told', models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('unknown', models.JSONField(default=list)),
-                ('missing', models.JSONField(default=list)),
-                ('command', models.CharField(blank=True, max_length=36)),
-                ('asked_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('station', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='profile_reports', to='stations.chargingstation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("request_id", models.PositiveIntegerField()),
+                ("evse_number", models.PositiveIntegerField(blank=True, null=True)),
+                ("criteria", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("asked", "asked"),
+                            ("receiving", "receiving"),
+                            ("complete", "complete"),
+                            ("refused", "refused"),
+                            ("unanswered", "no answer"),
+                        ],
+                        default="asked",
+                        max_length=10,
+                    ),
+                ),
+                ("parts", models.PositiveIntegerField(default=0)),
+                (
+                    "told",
+                    models.JSONField(default=list, encoder=django.core.serializers.json.DjangoJSONEncoder),
+                ),
+                ("unknown", models.JSONField(default=list)),
+                ("missing", models.JSONField(default=list)),
+                ("command", models.CharField(blank=True, max_length=36)),
+                ("asked_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "station",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="profile_reports",
+                        to="stations.chargingstation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('station', 'request_id'), name='profile_report_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("station", "request_id"), name="profile_report_once")
+                ],
             },
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0026_site_power'),
+        ("stations", "0026_site_power"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='poweroutlet',
-            name='until',
+            model_name="poweroutlet",
+            name="until",
             field=models.DateTimeField(blank=True, null=True),
         ),
     ]

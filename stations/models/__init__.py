@@ -50,8 +50,8 @@ from stations.models.review import ReviewItem
 from stations.models.security_profiles import PasswordChange, SecurityProfileChange
 from stations.models.sessions import ChargingSession
 from stations.models.signed_readings import SignedReading
-from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.site_power import PowerNode, PowerOutlet
+from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
 from stations.models.v2x import BidirectionalSession, GridSignal

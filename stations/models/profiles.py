@@ -67,8 +67,8 @@ class InstalledProfile(models.Model):
     """One charging profile of one station: what is wished for, what was sent, what is known to lie there.
 
     `wish` is the profile as it was asked for, `profile` as it was fitted to this station and sent, `on_station` as it
-    lies there (all ChargingProfileType of OCPP 2.1); `adaptations` says in words what was fitted. `evse_number` 0 is the whole station. While `is_wanted`, it is
-    sent again after a boot and after an answer that never came.
+    lies there (all ChargingProfileType of OCPP 2.1); `adaptations` says in words what was fitted. `evse_number` 0 is
+    the whole station. While `is_wanted`, it is sent again after a boot and after an answer that never came.
     """
 
     class State(models.TextChoices):

@@ -67,7 +67,11 @@ def save(
     once = {_key_of(v).folded: _checked(v) for v in values}
     if len(once) > VALUES_AT_MOST:
         raise InvalidPayload("values", f"at most {VALUES_AT_MOST}")
-    if ConfigurationTemplate.objects.filter(name=name).exclude(pk=(template.pk or 0) if template else 0).exists():
+    if (
+        ConfigurationTemplate.objects.filter(name=name)
+        .exclude(pk=(template.pk or 0) if template else 0)
+        .exists()
+    ):
         raise InvalidPayload("name", "another template has this name")
     former = _reach(template) if template is not None else None
     template = template or ConfigurationTemplate()

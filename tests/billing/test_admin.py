@@ -41,4 +41,6 @@ def test_nobody_may_change_rows_there(rf, admin_user, model):
 
 
 def test_a_cdr_can_be_looked_at(admin_client, billed):
-    assert admin_client.get(reverse("admin:billing_cdr_change", args=[billed.cdrs.get().pk])).status_code == 200
+    assert (
+        admin_client.get(reverse("admin:billing_cdr_change", args=[billed.cdrs.get().pk])).status_code == 200
+    )

@@ -61,9 +61,7 @@ def test_a_start_is_plain_exactly_when_our_own_token_is_accepted_without_limits(
 
     decision = authorization.local_token("BO-1", station=station)
     is_free = decision is not None and decision.token is not None and not decision.token.is_restricted
-    assert (facts.done is not None) == (
-        is_free and decision is not None and decision.status == "Accepted"
-    )
+    assert (facts.done is not None) == (is_free and decision is not None and decision.status == "Accepted")
 
 
 def test_the_newest_accepted_token_decides_and_no_older_one_in_its_place(

@@ -10,7 +10,7 @@ class QuirkSerializer(serializers.Serializer[Any]):
 
     flag = serializers.CharField()
     value = serializers.JSONField(allow_null=True, help_text="Null: a deviation that is only counted.")
-    source = serializers.ChoiceField(choices=["profile", "detected", "operator"])
+    source = serializers.ChoiceField(choices=["profile", "detected", "operator"])  # type: ignore[assignment]
     origin = serializers.CharField(help_text="The profile's name, or who set it.")
     count = serializers.IntegerField(help_text="How often it was seen, of detected ones.")
     first_at = serializers.DateTimeField(allow_null=True)

@@ -46,7 +46,9 @@ class AliasSerializer(serializers.ModelSerializer[StationAlias]):
         model = StationAlias
         fields = ("id", "alias", "added_by", "created_at")
         read_only_fields = ("id", "added_by", "created_at")
-        extra_kwargs: ClassVar[dict[str, Any]] = {"alias": {"validators": []}}  # the service says what it may be
+        extra_kwargs: ClassVar[dict[str, Any]] = {
+            "alias": {"validators": []}
+        }  # the service says what it may be
 
 
 class TlsSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Local lists kept in step (OCPP 1.6 sections 3.5.2, 5.10, 5.15; errata 3.52). The station is played command by command."""
+"""Local lists kept in step (OCPP 1.6 sections 3.5.2, 5.10, 5.15; errata 3.52), command by command."""
 
 from collections.abc import Callable
 from datetime import timedelta
