@@ -98,5 +98,5 @@ def test_a_session_shows_what_was_fed_back_apart_from_what_was_charged(
     SessionCost.objects.create(session=session, before_taxes=Decimal("0.75"), currency="EUR", changed_at=now)
 
     shown = ada.get(f"/sessions/{session.uid}/").content.decode()
-    told = ("1.500 kWh back", "CentralSetpoint", "calculated 0.75 EUR", "12.3455 kWh")
+    told = ("1.500 kWh back", "CentralSetpoint", "calculated €0.75", "12.3455 kWh")
     assert [word for word in told if word not in shown] == []
