@@ -45,6 +45,7 @@ async def open_stream(socket: RawSocket) -> str:
 
 
 async def test_n11_values_of_a_stream_are_those_of_its_monitor(server: Server) -> None:
+    """OpenPeriodicEventStream and NotifyPeriodicEventStream (N11.FR.06, N15.FR.03)."""
     async with station(server, "2.1") as socket:
         assert await open_stream(socket) == "Accepted"
         await send(socket, values("20.5", "21"))
@@ -126,6 +127,7 @@ async def test_n14_the_rate_is_adjusted(server: Server, status: str, interval_s:
 
 
 async def test_n12_the_stations_list_of_streams_is_the_truth(server: Server) -> None:
+    """GetPeriodicEventStream (N12.FR.01)."""
     async with station(server, "2.1") as socket:
         await open_stream(socket)
         await do(event_streams.read)

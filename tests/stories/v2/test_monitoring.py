@@ -85,6 +85,7 @@ async def test_tc_n_03_csms_monitors_by_criteria_and_variable(server: Server, ve
 
 @BOTH
 async def test_tc_n_47_csms_monitors_of_everything(server: Server, version: str) -> None:
+    """GetMonitoringReport and NotifyMonitoringReport (N02.FR.11)."""
     async with station(server, version) as socket:
         await socket.call("NotifyMonitoringReport", report(99, 1, version=version))
         await do(monitoring.read)
