@@ -12,7 +12,7 @@ from stations.models import ChargingSession, ChargingStation, SessionLimit, Vari
 from stations.services import limits
 from stations.services.errors import InvalidPayload, NotOpen
 from tests import factories
-from tests.charger import Charger
+from tests.charger import Charger, answers
 from tests.processes import Server
 from tests.stories.story import eventually, rows
 from tests.stories.v2.answering import Payload, Station, station
@@ -157,7 +157,7 @@ async def test_an_older_station_is_stopped_at_a_cost(server: Server, ada: Chargi
 
 async def test_a_station_of_1_6_is_stopped_too(charger: Make) -> None:
     async with charger() as there:
-        there.reactions["RemoteStopTransaction"] = lambda *_: {"status": "Accepted"}
+        there.reactions["RemoteStopTransaction"] = answers({"status": "Accepted"})
         await there.come_up()
         begun = (clock.now() - timedelta(minutes=5)).isoformat()
         await there.call(
