@@ -20,20 +20,6 @@ def diagnostics_status_notification(link: Link, incoming: Incoming) -> Payload:
     return {}
 
 
-def log_status_notification(link: Link, incoming: Incoming) -> Payload:
-    """Keep how far the upload is (white paper section 5.13)."""
-    payload = incoming.payload
-
-    diagnostics.status(
-        link.station,
-        status=payload["status"],
-        request_id=payload.get("requestId"),
-        now=incoming.received_at,
-    )
-
-    return {}
-
-
 def get_log(*, upload: LogUpload, location: str) -> tuple[str, Payload]:
     """Ask for a log: by GetLog of a station that speaks the security extension, else by GetDiagnostics."""
     is_core = upload.kind == LogUpload.Kind.DIAGNOSTICS and not security_extension.is_spoken(

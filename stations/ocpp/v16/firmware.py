@@ -3,27 +3,12 @@
 from typing import Any
 
 from stations.models import Command, FirmwareUpdate
-from stations.ocpp.link import Link
-from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.route import Payload
 from stations.ocpp.v16 import values
 from stations.ocpp.v16.security_extension import UNKNOWN
 from stations.services import firmware
 
 SIGNED, PLAIN = "SignedUpdateFirmware", "UpdateFirmware"
-
-
-def firmware_status_notification(link: Link, incoming: Incoming) -> Payload:
-    """Keep how far the firmware update is (section 4.5; white paper section 5.19 with a request id)."""
-    payload = incoming.payload
-
-    firmware.status(
-        link.station,
-        status=payload["status"],
-        request_id=payload.get("requestId"),
-        now=incoming.received_at,
-    )
-
-    return {}
 
 
 def update_firmware(*, update: FirmwareUpdate, location: str) -> tuple[str, Payload]:

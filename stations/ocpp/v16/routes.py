@@ -3,6 +3,7 @@
 The union of the three tables is the set of the version's schemas; `tests/architecture/test_routes.py` holds that.
 """
 
+from stations.ocpp import notices
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v16 import (
     authorization,
@@ -17,7 +18,6 @@ from stations.ocpp.v16 import (
     provisioning,
     remote,
     reservations,
-    security,
     security_profiles,
     smart_charging,
     transactions,
@@ -28,13 +28,13 @@ INBOUND = {
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
     "DataTransfer": careful(data_transfer.data_transfer),
     "DiagnosticsStatusNotification": careful(diagnostics.diagnostics_status_notification),
-    "FirmwareStatusNotification": careful(firmware.firmware_status_notification),
+    "FirmwareStatusNotification": careful(notices.firmware_status),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
-    "LogStatusNotification": careful(diagnostics.log_status_notification),
+    "LogStatusNotification": careful(notices.log_status),
     "MeterValues": fast(metering.meter_values),
-    "SecurityEventNotification": careful(security.security_event_notification, vital=True),
-    "SignCertificate": careful(security.sign_certificate),
-    "SignedFirmwareStatusNotification": careful(firmware.firmware_status_notification),
+    "SecurityEventNotification": careful(notices.security_event, vital=True),
+    "SignCertificate": careful(notices.sign_certificate),
+    "SignedFirmwareStatusNotification": careful(notices.firmware_status),
     "StartTransaction": careful(
         transactions.start_transaction,
         vital=True,

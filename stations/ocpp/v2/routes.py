@@ -6,6 +6,7 @@ the set of its schemas; `tests/architecture/test_routes.py` holds that.
 
 from dataclasses import replace
 
+from stations.ocpp import notices
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v2 import (
     authorization,
@@ -33,7 +34,9 @@ INBOUND_201 = {
     "Authorize": careful(authorization.authorize),
     "BootNotification": careful(provisioning.boot_notification, from_memory=provisioning.boot_pending),
     "ClearedChargingLimit": careful(charging_notices.cleared_charging_limit, vital=True),
+    "FirmwareStatusNotification": careful(notices.firmware_status),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
+    "LogStatusNotification": careful(notices.log_status),
     "MeterValues": fast(metering.meter_values),
     "NotifyEvent": careful(monitoring.notify_event, vital=True, quick=monitoring.quick_event),
     "NotifyMonitoringReport": careful(monitoring.notify_monitoring_report, vital=True),
@@ -43,6 +46,8 @@ INBOUND_201 = {
     "NotifyReport": careful(device_model.notify_report, vital=True),
     "ReportChargingProfiles": careful(charging_notices.report_charging_profiles, vital=True),
     "ReservationStatusUpdate": careful(reservations.reservation_status_update),
+    "SecurityEventNotification": careful(notices.security_event, vital=True),
+    "SignCertificate": careful(notices.sign_certificate),
     "StatusNotification": fast(availability.status_notification),
     "TransactionEvent": careful(
         cost.transaction_event,
@@ -129,11 +134,8 @@ WRITERS: dict[str, RequestWriter] = {
 LATER = "not built yet"
 NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
     (
-        "FirmwareStatusNotification", "Get15118EVCertificate", "GetCertificateStatus",
-        "LogStatusNotification", "NotifyCustomerInformation", "NotifyDisplayMessages",
-        
-        "PublishFirmwareStatusNotification", 
-        "SecurityEventNotification", "SignCertificate",
+        "Get15118EVCertificate", "GetCertificateStatus", "NotifyCustomerInformation", "NotifyDisplayMessages",
+        "PublishFirmwareStatusNotification",
     ),
     LATER,
 )  # fmt: skip
@@ -188,8 +190,7 @@ WRITERS_21: dict[str, RequestWriter] = WRITERS | {
     "read_streams": event_streams.write_read,
 }
 NOT_OFFERED_21 = NOT_OFFERED_201 | dict.fromkeys(
-    (
-        "GetCertificateChainStatus",             ),
+    ("GetCertificateChainStatus",),
     LATER,
 )  # fmt: skip
 
