@@ -47,7 +47,9 @@ def test_the_same_key_has_the_same_fingerprint_in_another_request() -> None:
     assert one.key_fingerprint != requests.read(pki.csr()).key_fingerprint
 
 
-@pytest.mark.parametrize("text", [pki.csr().replace("\n", ""), "garbage before\n" + pki.csr()])
+@pytest.mark.parametrize(
+    "text", [pki.csr().replace("\n", ""), "garbage before\n" + pki.csr()], ids=["one line", "garbage"]
+)
 def test_line_ends_and_what_stands_before_make_no_difference(text: str) -> None:
     assert requests.read(text).common_name == "ADA-1"
 
@@ -63,6 +65,7 @@ def test_line_ends_and_what_stands_before_make_no_difference(text: str) -> None:
         pki.csr().replace("CERTIFICATE REQUEST", "CERTIFICATE"),
         pki.csr()[:200],
     ],
+    ids=["nothing", "a word", "a head", "zeros", "no base64", "a certificate", "half of one"],
 )
 def test_what_is_no_request_is_refused(text: str) -> None:
     assert refusal(text) in ("not a PEM certificate request", "cannot be read")

@@ -249,7 +249,9 @@ def test_the_same_signer_is_trusted_once():
     assert first.fingerprint == firmware_checks.fingerprint(firmware_checks.read_certificates(MAKER.root)[0])
 
 
-@pytest.mark.parametrize("pem", ["", "nonsense", MAKER.root + MAKER.certificate])
+@pytest.mark.parametrize(
+    "pem", ["", "nonsense", MAKER.root + MAKER.certificate], ids=["nothing", "nonsense", "two"]
+)
 def test_what_is_not_one_certificate_is_not_trusted(pem):
     with pytest.raises(UntrustedFirmware):
         firmware_library.trust("Volt", name="x", certificate=pem, added_by="ada")
