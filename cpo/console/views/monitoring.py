@@ -23,6 +23,7 @@ LEVELS = {str(number): number for number in range(10)}
 @act("command.dangerous")
 def add(request: ConsoleRequest, identity: str) -> HttpResponse:
     """Ask the station to watch a variable."""
+    station_pages.find(request.principal, identity)
     form = MonitorForm(request.POST)
     if not form.is_valid():
         request.audit_object = ("station", identity)
@@ -54,6 +55,7 @@ def read_again(request: ConsoleRequest, identity: str) -> HttpResponse:
 @act("command.dangerous")
 def set_up(request: ConsoleRequest, identity: str) -> HttpResponse:
     """Set the base or the level of the station's monitoring."""
+    station_pages.find(request.principal, identity)
     base, level = request.POST.get("base", ""), LEVELS.get(request.POST.get("level", ""))
     if base in monitoring.BASES:
         return _ask(

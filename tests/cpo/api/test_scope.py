@@ -66,6 +66,7 @@ def theirs():
         "update": update.uid,
         "log": diagnostics.request(charger).uid,
         "charging": library.uid,
+        "site": site.uid,
         "configuration": wishes.pk,
         "location": site.uid,
         "station": charger.identity,

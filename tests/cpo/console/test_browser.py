@@ -35,7 +35,7 @@ def site(bare: None) -> SimpleNamespace:
 
 
 def addresses(found: SimpleNamespace) -> list[str]:
-    return [address for address in routes.pages(found) if not address.endswith(".json")]
+    return [address for address in routes.pages(found) if not address.endswith((".json", ".yaml", ".xml"))]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

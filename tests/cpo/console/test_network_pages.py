@@ -73,7 +73,7 @@ def test_the_overview_sums_today_by_currency(ada: Client) -> None:
     station = factories.station("ADA-1")
     factories.tariff(at=station.location)
     end = clock.now()
-    session = factories.session(station, ended=True, started_at=end - timedelta(seconds=60), ended_at=end)
+    session = factories.session(station, ended=True, started_at=end - timedelta(hours=1), ended_at=end)
     cdrs.issue(session)
 
     text = ada.get("/").content.decode()
@@ -143,7 +143,7 @@ def test_an_ignored_station_leaves_the_list_but_is_still_there(ada: Client) -> N
 
 def test_a_review_item_is_resolved_with_a_word(ada: Client) -> None:
     item = review.raise_item("unmatched_stop", key="1", summary="ADA-1 stopped 7, which nobody started")
-    assert "Compare with the sessions of this connector" in ada.get("/review/").content.decode()
+    assert "Choose the session that it ended" in ada.get("/review/").content.decode()
 
     ada.post(f"/review/{item.pk}/resolve/", {"resolution": "test rig"})
 

@@ -11,7 +11,7 @@ from billing.services import snapshots
 from stations.models import ChargingStation
 from tests.cpo.console import network, routes
 
-QUERIES = 12  # of one page, login and navigation included
+QUERIES = 13  # of one page, login and navigation included
 ADDRESSES = [
     *((name, "") for name in routes.PAGES if name not in routes.TABS),
     *((name, tab) for name, tabs in routes.TABS.items() for tab in tabs),

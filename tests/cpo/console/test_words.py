@@ -32,7 +32,7 @@ TABLES = {
     "CONNECTOR": ConnectorStatus.values,
     "SESSION": ChargingSession.Status.values,
     "COMMAND": Command.Status.values,
-    "TOKEN": IdToken.Status.values,
+    "TOKEN": [*IdToken.Status.values, "ConcurrentTx", "NotAtThisLocation"],
     "PUSH": Push.State.values,
     "PARTNER": Connection.Status.values,
     "REMOTE": RemoteRequest.State.values,
