@@ -35,7 +35,7 @@ unit: installed-dev
 	PUBLIC_URL=https://opencpo.example SECURE_HSTS_SECONDS=31536000 $(EXEC) --var "$(VAR)/test" --scratch -- \
 		$(VENV) -W error manage.py check --deploy --fail-level ERROR
 	$(EXEC) --var "$(VAR)/test" --scratch -- $(VENV) manage.py makemigrations --check --dry-run
-	TEST_VAR="$(VAR)/test" $(VENV) -m pytest -n $(JOBS) --dist loadfile $(PYTEST)
+	TEST_VAR="$(VAR)/test" $(VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 bench: installed-dev
 	VAR="$(VAR)" $(EXEC) --var "$(VAR)/bench" -- $(VENV) -m bench $(BENCH)

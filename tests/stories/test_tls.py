@@ -93,8 +93,7 @@ async def test_the_port_of_chargers_shows_no_pages(tls_server: TlsServer) -> Non
         )
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert (await reader.readline()).split()[1] == status, path
-        writer.close()
-        await writer.wait_closed()
+        writer.transport.abort()  # the body may still come: what was asked is known
 
 
 async def test_a_new_certificate_is_served_without_a_restart(tls_server: TlsServer) -> None:

@@ -84,7 +84,7 @@ def test_it_answers_400_to_a_query_that_it_cannot_read(api, query):
 
 def test_it_lists_readings_newest_first_page_by_page(api):
     session = factories.session()
-    kind = ReadingKind.objects.create(
+    kind, _ = ReadingKind.objects.get_or_create(
         measurand="Energy.Active.Import.Register", location="Outlet", context="Sample.Periodic", unit="Wh"
     )
     for minute in range(5):

@@ -35,7 +35,9 @@ def site(bare: None) -> SimpleNamespace:
 
 
 def addresses(found: SimpleNamespace) -> list[str]:
-    return [address for address in routes.pages(found) if not address.endswith((".json", ".yaml", ".xml"))]
+    return [
+        address for address in routes.pages(found) if not address.endswith((".json", ".yaml", ".xml", ".pem"))
+    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
