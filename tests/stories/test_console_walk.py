@@ -31,7 +31,7 @@ class ChargerInThread:
     """A charger that stays online beside the browser, whose own event loop fills this thread."""
 
     def __init__(self, url: str) -> None:
-        clock = StoryClock(datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30), pace=PACE)
+        clock = StoryClock(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2), pace=PACE)
         self.charger = Charger(url, "ADA-1", PASSWORD, connectors=2, clock=clock, call_timeout_s=20)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
