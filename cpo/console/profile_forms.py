@@ -29,6 +29,11 @@ class PeriodForm(forms.Form):
         empty_value=None, required=False,
     )  # fmt: skip
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():  # the table's heads are no labels
+            field.widget.attrs["aria-label"] = str(field.label)
+
     def clean(self) -> dict[str, Any]:
         """Want both or neither."""
         found = self.cleaned_data
