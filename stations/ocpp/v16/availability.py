@@ -1,15 +1,14 @@
 """StatusNotification and ChangeAvailability (OCPP 1.6 sections 4.9 and 5.2)."""
 
 from stations import readings
-from stations.models import AvailabilityWish, Command, Evse
+from stations.models import Command, Evse
+from stations.ocpp import outcomes
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import topology, values
 from stations.services import availability
 from stations.services.ingest import StatusFact
 
-State = AvailabilityWish.State
-ANSWERS = {"Accepted": State.ACCEPTED, "Scheduled": State.SCHEDULED, "Rejected": State.REFUSED}
 WHOLE_STATION = 0
 
 
@@ -66,11 +65,7 @@ def change_availability(command: Command, answer: Payload | None) -> None:
     if command.status == Command.Status.CANCELLED:
         availability.taken_back(command)
         return
-    if answer is not None:
-        state = ANSWERS[answer["status"]]
-    else:
-        was_refused = command.status == Command.Status.FAILED and command.error_code
-        state = State.REFUSED if was_refused else State.UNKNOWN
+    state = outcomes.of_availability(command, answer)
 
     availability.answered(
         command, evse=evse, is_operative=command.payload["type"] == "Operative", state=state

@@ -3,13 +3,10 @@
 from typing import Any
 
 from stations.models import Command
+from stations.ocpp import outcomes
 from stations.ocpp.route import Payload
 from stations.ocpp.v16 import values
-from stations.services import local_list
 from stations.services.local_list_updates import Change
-
-UNSUPPORTED = frozenset({"NotImplemented", "NotSupported"})  # error codes (OCPP-J section 4.2.3)
-Status = Command.Status
 
 
 def write_ask() -> tuple[str, Payload]:
@@ -28,29 +25,7 @@ def write_send(*, version: int, is_whole: bool, changes: list[Change]) -> tuple[
 
 def get_local_list_version(command: Command, answer: Payload | None) -> None:
     """Compare the version that the station has with what it accepted."""
-    if answer is None:
-        local_list.version_untold(
-            command,
-            is_unsupported=command.error_code in UNSUPPORTED,
-            was_sent=_was_sent(command),
-            problem=_why(command),
-        )
-        return
-
-    local_list.version_told(command, version=int(answer["listVersion"]))
-
-
-def send_local_list(command: Command, answer: Payload | None) -> None:
-    """Go on, send the whole list, or leave the station alone, as its answer says (section 7.43 UpdateStatus)."""
-    status = answer["status"] if answer is not None else ""
-    if answer is None and command.error_code in UNSUPPORTED or status == "NotSupported":
-        local_list.update_unsupported(command, problem=_why(command))
-    elif answer is None and command.status != Status.FAILED:
-        local_list.update_unanswered(command, was_sent=_was_sent(command), problem=_why(command))
-    elif status == "Accepted":
-        local_list.update_accepted(command)
-    else:
-        local_list.update_refused(command, is_mismatch=status == "VersionMismatch", problem=_why(command))
+    outcomes.local_list_version(command, None if answer is None else int(answer["listVersion"]))
 
 
 def _entry(change: Change) -> dict[str, Any]:
@@ -62,14 +37,3 @@ def _entry(change: Change) -> dict[str, Any]:
     if change.group_id and len(change.group_id) <= values.MAX_ID_TAG:
         info["parentIdTag"] = change.group_id
     return {"idTag": change.uid, "idTagInfo": info}
-
-
-def _was_sent(command: Command) -> bool:
-    return command.sent_at is not None
-
-
-def _why(command: Command) -> str:
-    """Say in words what the station, or its silence, was."""
-    if command.status == Status.ANSWERED and command.result:
-        return f"it answered {command.result.get('status', command.result)}"
-    return f"{command.error_code} {command.error_description}".strip() or command.get_status_display()

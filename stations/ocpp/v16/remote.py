@@ -2,6 +2,7 @@
 
 from stations.charging_profiles import ChargingProfile
 from stations.models import ChargingSession, Command, Evse, RemoteRequest
+from stations.ocpp import outcomes
 from stations.ocpp.route import Payload
 from stations.ocpp.v16 import smart_charging
 from stations.services import remote
@@ -36,7 +37,7 @@ def write_stop(*, session: ChargingSession) -> tuple[str, Payload]:
 
 def remote_start_transaction(command: Command, answer: Payload | None) -> None:
     """Await the session, or say why none will come."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer)
     if found is None:
         return
     state, reason = found
@@ -54,7 +55,7 @@ def remote_start_transaction(command: Command, answer: Payload | None) -> None:
 
 def remote_stop_transaction(command: Command, answer: Payload | None) -> None:
     """Await the session's end."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer)
     if found is None:
         return
     state, reason = found
@@ -75,20 +76,7 @@ def remote_stop_transaction(command: Command, answer: Payload | None) -> None:
 
 def reset(command: Command, answer: Payload | None) -> None:
     """Await the boot."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer)
     if found is not None:
         state, reason = found
         remote.answered(command, kind=Kind.RESET, state=state, reason=reason)
-
-
-def _state(command: Command, answer: Payload | None) -> tuple[str, str] | None:
-    """Read what the station said; None for a command that somebody took back before it was sent."""
-    if answer is not None:
-        return (State.ACCEPTED, "") if answer["status"] == "Accepted" else (State.REFUSED, "")
-    if command.status == Command.Status.CANCELLED:
-        return None
-    if command.status == Command.Status.EXPIRED:
-        return State.FAILED, Reason.NEVER_SENT
-    if command.status == Command.Status.FAILED and command.error_code:
-        return State.REFUSED, Reason.ERROR
-    return State.UNKNOWN, ""

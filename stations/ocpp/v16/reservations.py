@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from stations.models import Command, Evse, Reservation
+from stations.ocpp import outcomes
 from stations.ocpp.route import Payload
 from stations.ocpp.v16 import values
 from stations.services import reservations
@@ -14,11 +15,6 @@ Status = Reservation.Status
 ANY_CONNECTOR = 0
 
 # What no answer means, by the command's status.
-WITHOUT_ANSWER = {
-    Command.Status.TIMED_OUT: (Status.UNKNOWN, "no answer"),
-    Command.Status.EXPIRED: (Status.EXPIRED, "never sent"),
-    Command.Status.CANCELLED: (Status.CANCELLED, "before it was sent"),
-}
 
 
 def write_reserve(*, reservation: Reservation) -> tuple[str, Payload]:
@@ -43,15 +39,7 @@ def write_cancel(*, reservation: Reservation) -> tuple[str, Payload]:
 
 def reserve_now(command: Command, answer: Payload | None) -> None:
     """Take the station's word (section 7.40); a CALLERROR is a refusal, an unreadable answer tells nothing."""
-    if answer is not None:
-        word = answer["status"]
-        status, reason = (Status.RESERVED, "") if word == "Accepted" else (Status.REFUSED, word)
-    elif command.status == Command.Status.FAILED and command.error_code:
-        status, reason = Status.REFUSED, command.error_code
-    else:
-        status, reason = WITHOUT_ANSWER.get(
-            Command.Status(command.status), (Status.UNKNOWN, "unreadable answer")
-        )
+    status, reason = outcomes.of_reservation(command, answer)
 
     reservations.answered(
         command.station,
@@ -59,15 +47,6 @@ def reserve_now(command: Command, answer: Payload | None) -> None:
         status=status,
         reason=reason,
         facts=_facts(command),
-    )
-
-
-def cancel_reservation(command: Command, answer: Payload | None) -> None:
-    """Take the station's word: Rejected means that it knows no such reservation (section 5.1)."""
-    reservations.cancel_answered(
-        command.station,
-        number=command.payload["reservationId"],
-        is_cancelled=None if answer is None else answer["status"] == "Accepted",
     )
 
 

@@ -3,7 +3,7 @@
 The union of the three tables is the set of the version's schemas; `tests/architecture/test_routes.py` holds that.
 """
 
-from stations.ocpp import notices
+from stations.ocpp import notices, outcomes
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v16 import (
     authorization,
@@ -50,7 +50,7 @@ INBOUND = {
 
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
 OUTBOUND: dict[str, OutcomeHandler | None] = {
-    "CancelReservation": reservations.cancel_reservation,
+    "CancelReservation": outcomes.cancel_reservation,
     "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": availability.change_availability,
     "ChangeConfiguration": security_profiles.security_or(configuration.change_configuration),
@@ -70,7 +70,7 @@ OUTBOUND: dict[str, OutcomeHandler | None] = {
     "RemoteStopTransaction": remote.remote_stop_transaction,
     "ReserveNow": reservations.reserve_now,
     "Reset": remote.reset,
-    "SendLocalList": local_list.send_local_list,
+    "SendLocalList": outcomes.send_local_list,
     "SetChargingProfile": smart_charging.set_charging_profile,
     "SignedUpdateFirmware": firmware.signed_update_outcome,
     "TriggerMessage": None,

@@ -3,15 +3,14 @@
 from datetime import datetime
 
 from stations import readings
-from stations.models import AvailabilityWish, Command, ConnectorStatus, Evse
+from stations.models import Command, ConnectorStatus, Evse
+from stations.ocpp import outcomes
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v2 import topology, values
 from stations.services import availability
 from stations.services.ingest import StatusFact
 
-State = AvailabilityWish.State
-ANSWERS = {"Accepted": State.ACCEPTED, "Scheduled": State.SCHEDULED, "Rejected": State.REFUSED}
 FINER = frozenset(status.value for status in values.STATES.values())
 
 
@@ -82,11 +81,7 @@ def change_availability(command: Command, answer: Payload | None) -> None:
     if command.status == Command.Status.CANCELLED:
         availability.taken_back(command)
         return
-    if answer is not None:
-        state = ANSWERS[answer["status"]]
-    else:
-        was_refused = command.status == Command.Status.FAILED and command.error_code
-        state = State.REFUSED if was_refused else State.UNKNOWN
+    state = outcomes.of_availability(command, answer)
 
     availability.answered(
         command,

@@ -4,6 +4,7 @@ import secrets
 
 from stations.charging_profiles import ChargingProfile
 from stations.models import ChargingSession, Command, Evse, RemoteRequest
+from stations.ocpp import outcomes
 from stations.ocpp.route import Payload
 from stations.ocpp.v2 import smart_charging, values
 from stations.services import remote
@@ -46,7 +47,7 @@ def write_restart() -> tuple[str, Payload]:
 
 def request_start_transaction(command: Command, answer: Payload | None) -> None:
     """Await the transaction, or say why none will come; one that runs already is named by the answer (F01.FR.13)."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer, accepted=("Accepted", "Scheduled"))
     if found is None:
         return
     state, reason = found
@@ -67,7 +68,7 @@ def request_start_transaction(command: Command, answer: Payload | None) -> None:
 
 def request_stop_transaction(command: Command, answer: Payload | None) -> None:
     """Await the transaction's end."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer, accepted=("Accepted", "Scheduled"))
     if found is None:
         return
     state, reason = found
@@ -87,25 +88,8 @@ def request_stop_transaction(command: Command, answer: Payload | None) -> None:
 
 def reset(command: Command, answer: Payload | None) -> None:
     """Await the boot; a reset of one EVSE brings none (B11.FR.08)."""
-    found = _state(command, answer)
+    found = outcomes.of_remote(command, answer, accepted=("Accepted", "Scheduled"))
     if found is None or command.payload.get("evseId"):
         return
     state, reason = found
     remote.answered(command, kind=Kind.RESET, state=state, reason=reason)
-
-
-def _state(command: Command, answer: Payload | None) -> tuple[str, str] | None:
-    """Read what the station said; None for a command that somebody took back before it was sent.
-
-    `Scheduled` is an acceptance: the station does it when its transactions have ended (B12.FR.01).
-    """
-    if answer is not None:
-        accepted = answer["status"] in ("Accepted", "Scheduled")
-        return (State.ACCEPTED, "") if accepted else (State.REFUSED, "")
-    if command.status == Command.Status.CANCELLED:
-        return None
-    if command.status == Command.Status.EXPIRED:
-        return State.FAILED, Reason.NEVER_SENT
-    if command.status == Command.Status.FAILED and command.error_code:
-        return State.REFUSED, Reason.ERROR
-    return State.UNKNOWN, ""

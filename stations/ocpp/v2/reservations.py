@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from stations.models import Command, Evse, Reservation
+from stations.ocpp import outcomes
 from stations.ocpp.codec import timestamp
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
@@ -14,11 +15,6 @@ from stations.services import reservations
 Status = Reservation.Status
 
 # What no answer means, by the command's status.
-WITHOUT_ANSWER = {
-    Command.Status.TIMED_OUT: (Status.UNKNOWN, "no answer"),
-    Command.Status.EXPIRED: (Status.EXPIRED, "never sent"),
-    Command.Status.CANCELLED: (Status.CANCELLED, "before it was sent"),
-}
 # ReservationUpdateStatusEnumType
 UPDATES = {
     "Expired": (Status.EXPIRED, ""),
@@ -50,27 +46,10 @@ def write_cancel(*, reservation: Reservation) -> tuple[str, Payload]:
 
 def reserve_now(command: Command, answer: Payload | None) -> None:
     """Take the station's word (ReserveNowStatusEnumType); a CALLERROR is a refusal."""
-    if answer is not None:
-        word = answer["status"]
-        status, reason = (Status.RESERVED, "") if word == "Accepted" else (Status.REFUSED, word)
-    elif command.status == Command.Status.FAILED and command.error_code:
-        status, reason = Status.REFUSED, command.error_code
-    else:
-        status, reason = WITHOUT_ANSWER.get(
-            Command.Status(command.status), (Status.UNKNOWN, "unreadable answer")
-        )
+    status, reason = outcomes.of_reservation(command, answer)
 
     reservations.answered(
         command.station, number=command.payload["id"], status=status, reason=reason, facts=_facts(command)
-    )
-
-
-def cancel_reservation(command: Command, answer: Payload | None) -> None:
-    """Take the station's word: Rejected means that it knows no such reservation (H02.FR.01)."""
-    reservations.cancel_answered(
-        command.station,
-        number=command.payload["reservationId"],
-        is_cancelled=None if answer is None else answer["status"] == "Accepted",
     )
 
 

@@ -6,7 +6,7 @@ the set of its schemas; `tests/architecture/test_routes.py` holds that.
 
 from dataclasses import replace
 
-from stations.ocpp import notices
+from stations.ocpp import notices, outcomes
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.v2 import (
     authorization,
@@ -59,7 +59,7 @@ INBOUND_201 = {
 
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
 OUTBOUND_201: dict[str, OutcomeHandler | None] = {
-    "CancelReservation": reservations.cancel_reservation,
+    "CancelReservation": outcomes.cancel_reservation,
     "CertificateSigned": None,
     "ChangeAvailability": availability.change_availability,
     "ClearCache": None,
@@ -87,7 +87,7 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "RequestStopTransaction": remote.request_stop_transaction,
     "ReserveNow": reservations.reserve_now,
     "Reset": remote.reset,
-    "SendLocalList": local_list.send_local_list,
+    "SendLocalList": outcomes.send_local_list,
     "SetChargingProfile": smart_charging.set_charging_profile,
     "SetDisplayMessage": None,
     "SetMonitoringBase": monitoring.set_monitoring_base,
