@@ -10,7 +10,8 @@ from django.db.models.functions import JSONObject
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy
 
-from cpo.console.parts import Part, Read
+from cpo.console.parts import Part
+from cpo.console.tab import Shown
 from cpo.lib import clock
 from stations.models import (
     ChargingStation,
@@ -72,7 +73,7 @@ class ByHandForm(forms.Form):
     )
 
 
-def tab(found: ChargingStation) -> tuple[dict[str, Part], Read]:
+def tab(found: ChargingStation) -> Shown:
     """Give the live part of the tab, and what stands still beside it."""
     rest = cache(lambda: _rest(found))
 
@@ -102,7 +103,7 @@ def tab(found: ChargingStation) -> tuple[dict[str, Part], Read]:
             "can_rise": found.security_profile < PROFILES.CLIENT_CERTIFICATE,
         }
 
-    return {"security": Part("console/_station_security.html", read)}, beside
+    return Shown({"security": Part("console/_station_security.html", read)}, beside)
 
 
 def _rest(found: ChargingStation) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cpo import access
-from cpo.console import command_forms
+from cpo.console import command_forms, commands_tab
 from cpo.console.forms import StationForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.parts import render
@@ -117,7 +117,7 @@ def send(request: ConsoleRequest, identity: str) -> HttpResponse:
         return _back(identity)
     connectors = list(Connector.objects.filter(evse__station=station).select_related("evse"))
     running = list(ChargingSession.objects.active().filter(station=station).select_related("evse"))
-    form = station_pages.command_form(station, action, connectors, running)(request.POST)
+    form = commands_tab.form_of(station, action, connectors, running)(request.POST)
     context: dict[str, Any] = {"station": station, "action": action, "form": form}
     if not form.is_valid():
         return render(request, "console/command.html", status=422, **context)

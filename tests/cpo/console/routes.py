@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from cpo.console import station_tabs
 from cpo.console.urls import urlpatterns
 
 # name: (words for the URL, what the role must be allowed to do it, fields of a POST that is tried)
@@ -140,18 +141,7 @@ ACTIONS: dict[str, Any] = {
 OPEN = {"login", "logout", "log-file"}  # have tests of their own
 
 TABS = {
-    "station": [
-        "now",
-        "messages",
-        "commands",
-        "configuration",
-        "security",
-        "quirks",
-        "reservations",
-        "certificates",
-        "files",
-        "history",
-    ],
+    "station": [tab.name for tab in station_tabs.TABS],
     "partner": ["about", "queue", "exchanges"],
 }
 
