@@ -18,11 +18,13 @@ from stations.models.configuration import ConfigurationTemplate, TemplateValue
 from stations.models.connections import ConnectionEvent, HandshakeRejection, OnboardingStation
 from stations.models.corrections import SessionCorrection
 from stations.models.cost import SessionCost, StationTariff
+from stations.models.customers import CustomerPart, CustomerRequest, UnlistedToken
 from stations.models.der import DERAlarm, DERControl, DERReport
+from stations.models.display_messages import DisplayMessage, DisplayReport
 from stations.models.files import FileLink, StoredFile
 from stations.models.firmware import FirmwareImage, FirmwareStatus, FirmwareUpdate, TrustedSigner
 from stations.models.journal import Frame, MeterSample, ReadingKind
-from stations.models.limits import SessionLimit
+from stations.models.limits import SessionLimit, StartLimit
 from stations.models.local_list import LocalList, LocalListContent, LocalListMark, LocalListSite
 from stations.models.locations import (
     ChargingStation,
@@ -41,8 +43,9 @@ from stations.models.monitoring import (
     StationIncident,
     VariableMonitor,
 )
-from stations.models.payments import Settlement
+from stations.models.payments import DirectPayment, Settlement, VatNumber, WebPaymentCode
 from stations.models.profiles import CompositeReport, InstalledProfile, LearnedCapability, ProfileTemplate
+from stations.models.publications import FirmwarePublication, PublicationStatus
 from stations.models.quirks import StationQuirk
 from stations.models.remote import AvailabilityWish, RemoteRequest
 from stations.models.reservations import Reservation
@@ -54,10 +57,12 @@ from stations.models.site_power import PowerNode, PowerOutlet
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
-from stations.models.v2x import BidirectionalSession, GridSignal
+from stations.models.v2x import BidirectionalSession, GridSignal, TransferPermission
 from stations.models.variables import DeviceReport, NetworkProfile, SecurityEvent, Variable
 
 __all__ = [
+    "PublicationStatus",
+    "UnlistedToken",
     "AuthorityCertificate",
     "AvailabilityWish",
     "BatterySwap",
@@ -72,24 +77,32 @@ __all__ = [
     "ConnectionEvent",
     "Connector",
     "ConnectorStatus",
+    "CustomerPart",
+    "CustomerRequest",
     "DERAlarm",
     "DERControl",
     "DERReport",
     "DeviceEvent",
     "DeviceReport",
+    "DisplayMessage",
+    "DisplayReport",
     "EventStream",
     "Evse",
     "ExternalLimit",
     "FileLink",
     "FirmwareCampaign",
     "FirmwareImage",
+    "FirmwarePublication",
     "FirmwareStatus",
     "FirmwareUpdate",
     "Frame",
     "GridSignal",
     "SessionCost",
     "StationTariff",
+    "DirectPayment",
     "Settlement",
+    "VatNumber",
+    "WebPaymentCode",
     "HandshakeRejection",
     "IdToken",
     "InstalledCertificate",
@@ -126,6 +139,7 @@ __all__ = [
     "SessionLimit",
     "SignedReading",
     "SigningUse",
+    "StartLimit",
     "StationAlias",
     "StationCertificate",
     "StationIncident",
@@ -138,6 +152,7 @@ __all__ = [
     "UnknownToken",
     "UnmatchedStop",
     "TemplateValue",
+    "TransferPermission",
     "Variable",
     "VariableMonitor",
 ]

@@ -48,6 +48,7 @@ class DERControl(models.Model):
         SUPERSEDED = "superseded"  # one with a lower priority value took its place
         ENDED = "ended"  # its time is over
         CLEARED = "cleared"  # taken back, or not there any more when the station reported
+        LOST = "lost"  # ours, taken back by nobody, and not there any more when the station reported
 
     OPEN = (State.WANTED, State.ACCEPTED, State.UNKNOWN, State.STARTED, State.SUPERSEDED)
 
@@ -97,6 +98,7 @@ class DERReport(models.Model):
     control_id = models.CharField(max_length=36, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
     seen = models.JSONField(default=list)  # control_ids so far
+    boot_count = models.PositiveIntegerField(default=0)  # of the station when it was asked
     command = models.ForeignKey(Command, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     asked_at = models.DateTimeField()
     last_at = models.DateTimeField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from stations.models.commands import Command
 from stations.models.sessions import ChargingSession
 
 
@@ -46,3 +47,19 @@ class SessionLimit(models.Model):
     def is_told(self) -> bool:
         """True once the station was asked to keep what it can of them."""
         return not self.is_untold
+
+
+class StartLimit(models.Model):
+    """Limits of a session that was asked for from afar: they become its own once it has begun."""
+
+    command = models.OneToOneField(Command, on_delete=models.CASCADE, related_name="start_limit")
+    max_energy_wh = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    max_time_s = models.PositiveIntegerField(null=True, blank=True)
+    max_cost = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    max_soc_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    session = models.ForeignKey(  # whose they became
+        ChargingSession, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"limit of a start by {self.command_id}"

@@ -5,6 +5,7 @@ from django.db import models
 from stations.models.commands import Command
 from stations.models.locations import ChargingStation
 from stations.models.sessions import ChargingSession
+from stations.models.tokens import IdToken
 
 
 class BidirectionalSession(models.Model):
@@ -54,3 +55,15 @@ class GridSignal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signal} at {self.at:%H:%M:%S}"
+
+
+class TransferPermission(models.Model):
+    """Which energy transfers a driver's contract allows (Q01); a token without this row: nobody has decided."""
+
+    token = models.OneToOneField(IdToken, on_delete=models.CASCADE, related_name="energy_transfers")
+    modes = models.JSONField(default=list)  # EnergyTransferModeEnumType
+    set_by = models.CharField(max_length=100, blank=True)
+    set_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"transfers of {self.token_id}"
