@@ -4,6 +4,7 @@ from django.db import models
 
 from stations.models.files import FileLink, StoredFile
 from stations.models.locations import ChargingStation, new_uid
+from stations.models.transfers import Transfer, TransferStatus
 
 
 class TrustedSigner(models.Model):
@@ -68,7 +69,7 @@ class FirmwareImage(models.Model):
         return f"{self.vendor} {self.version}"
 
 
-class FirmwareUpdate(models.Model):
+class FirmwareUpdate(Transfer):
     """One station's way to one firmware, from the plan to its end."""
 
     class State(models.TextChoices):
@@ -83,29 +84,19 @@ class FirmwareUpdate(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     OPEN = (State.SCHEDULED, State.ACCEPTED, State.RUNNING)
-    # A late word may still tell how these went on.
-    MAY_GO_ON = (*OPEN, State.UNANSWERED, State.STALLED)
 
-    uid = models.CharField(max_length=36, unique=True, default=new_uid)
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="firmware_updates")
     image = models.ForeignKey(FirmwareImage, on_delete=models.PROTECT, null=True, blank=True)
-    location = models.CharField(max_length=512, blank=True)  # of a server that is not ours
+    publication = models.ForeignKey(
+        "FirmwarePublication", on_delete=models.SET_NULL, null=True, blank=True, related_name="updates"
+    )  # of a local controller, from which the station fetches it
     version = models.CharField(max_length=255, blank=True)  # what the station shall report afterwards
     version_before = models.CharField(max_length=255, blank=True)
-    request_id = models.PositiveIntegerField()  # OCPP requestId, at most 31 bits
-    link = models.ForeignKey(FileLink, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     is_signed = models.BooleanField(default=True)
     retrieve_at = models.DateTimeField()
     install_at = models.DateTimeField(null=True, blank=True)
-    retries = models.PositiveSmallIntegerField(null=True, blank=True)
-    retry_interval_s = models.PositiveIntegerField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SCHEDULED)
-    status = models.CharField(max_length=40, blank=True)  # the station's newest word
-    reason = models.CharField(max_length=255, blank=True)  # why it ended without success
-    requested_by = models.CharField(max_length=100, blank=True)
     planned_at = models.DateTimeField()
-    changed_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -123,27 +114,14 @@ class FirmwareUpdate(models.Model):
     def __str__(self) -> str:
         return f"{self.station_id}: {self.version or self.location}"
 
-    @property
-    def is_open(self) -> bool:
-        """True while something is still to be expected."""
-        return self.state in self.OPEN
 
-
-class FirmwareStatus(models.Model):
+class FirmwareStatus(TransferStatus):
     """One thing that was said about firmware: by the station, or by what became of the command."""
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="firmware_statuses")
     update = models.ForeignKey(
         FirmwareUpdate, on_delete=models.CASCADE, null=True, blank=True, related_name="history"
     )  # None: belongs to no update of ours
-    request_id = models.BigIntegerField(null=True, blank=True)
-    status = models.CharField(max_length=40)
-    remark = models.CharField(max_length=255, blank=True)  # repeated, late, or why
-    at = models.DateTimeField()
 
-    class Meta:
+    class Meta(TransferStatus.Meta):
         indexes = [models.Index(fields=["station", "-id"], name="firmware_status_of_station")]
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return self.status

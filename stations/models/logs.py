@@ -2,16 +2,18 @@
 
 from django.db import models
 
-from stations.models.files import FileLink, StoredFile
-from stations.models.locations import ChargingStation, new_uid
+from stations.models.files import StoredFile
+from stations.models.locations import ChargingStation
+from stations.models.transfers import Transfer, TransferStatus
 
 
-class LogUpload(models.Model):
+class LogUpload(Transfer):
     """One log that a station was asked for, from the request to the file."""
 
     class Kind(models.TextChoices):
         DIAGNOSTICS = "DiagnosticsLog", "Diagnostics"
         SECURITY = "SecurityLog", "Security log"
+        DATA_COLLECTOR = "DataCollectorLog", "Collected readings"  # 2.1 alone
 
     class State(models.TextChoices):
         REQUESTED = "requested", "On its way to the station"
@@ -28,27 +30,16 @@ class LogUpload(models.Model):
     OPEN = (State.REQUESTED, State.ACCEPTED, State.UPLOADING)
     MAY_GO_ON = (*OPEN, State.UNANSWERED, State.STALLED, State.FAILED)
 
-    uid = models.CharField(max_length=36, unique=True, default=new_uid)
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="log_uploads")
     kind = models.CharField(max_length=16, choices=Kind.choices)
-    request_id = models.PositiveIntegerField()  # OCPP requestId, at most 31 bits
-    location = models.CharField(max_length=512, blank=True)  # of a server that is not ours
-    link = models.ForeignKey(FileLink, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     file = models.ForeignKey(
         StoredFile, on_delete=models.SET_NULL, null=True, blank=True, related_name="log_uploads"
     )
     file_name = models.CharField(max_length=255, blank=True)  # as the station announced it
     oldest = models.DateTimeField(null=True, blank=True)  # of the entries asked for
     latest = models.DateTimeField(null=True, blank=True)
-    retries = models.PositiveSmallIntegerField(null=True, blank=True)
-    retry_interval_s = models.PositiveIntegerField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
-    status = models.CharField(max_length=40, blank=True)  # the station's newest word
-    reason = models.CharField(max_length=255, blank=True)  # why there is no file
-    requested_by = models.CharField(max_length=100, blank=True)
     requested_at = models.DateTimeField()
-    changed_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["station", "request_id"], name="log_request_once")]
@@ -64,27 +55,14 @@ class LogUpload(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} of {self.station_id}"
 
-    @property
-    def is_open(self) -> bool:
-        """True while something is still to be expected."""
-        return self.state in self.OPEN
 
-
-class LogStatus(models.Model):
+class LogStatus(TransferStatus):
     """One thing that was said about a log upload, or that happened to it."""
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="log_statuses")
     upload = models.ForeignKey(
         LogUpload, on_delete=models.CASCADE, null=True, blank=True, related_name="history"
     )  # None: belongs to no request of ours
-    request_id = models.BigIntegerField(null=True, blank=True)
-    status = models.CharField(max_length=40)
-    remark = models.CharField(max_length=255, blank=True)
-    at = models.DateTimeField()
 
-    class Meta:
+    class Meta(TransferStatus.Meta):
         indexes = [models.Index(fields=["station", "-id"], name="log_status_of_station")]
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return self.status
