@@ -2,6 +2,7 @@
 
 from billing.models.cdrs import Cdr, ImmutableRow
 from billing.models.jobs import BillingJob
+from billing.models.payments import Payment, PaymentNotice, Refund
 from billing.models.snapshots import SessionSnapshot
 from billing.models.tariffs import Tariff, TariffAssignment, TariffVersion
 
@@ -9,6 +10,9 @@ __all__ = [
     "BillingJob",
     "Cdr",
     "ImmutableRow",
+    "Payment",
+    "PaymentNotice",
+    "Refund",
     "SessionSnapshot",
     "Tariff",
     "TariffAssignment",
