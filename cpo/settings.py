@@ -286,8 +286,8 @@ OCPP_DEFAULT_SUBPROTOCOL = env.str(
     "OCPP_DEFAULT_SUBPROTOCOL", default=""
 )  # for stations that name none; '' refuses
 OCPP_VERSIONS = env.list(
-    "OCPP_VERSIONS", default=["1.6"]
-)  # versions that a handshake may choose; 2.0.1 and 2.1 are in the making (docs/coverage-ocpp.md)
+    "OCPP_VERSIONS", default=["1.6", "2.0.1", "2.1"]
+)  # versions that a handshake may choose: of those that a station offers, the first that is in here
 OCPP_REVEAL_UNKNOWN = env.bool("OCPP_REVEAL_UNKNOWN", default=True)  # 404 for an unknown identity, else 401
 OCPP_HEARTBEAT_INTERVAL_S = env.int("OCPP_HEARTBEAT_INTERVAL_S", default=300)  # seconds, spread by ±20 %
 OCPP_CALL_TIMEOUT_S = env.int(

@@ -21,7 +21,6 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
         {
             **process_env,
             "OCPP_CALL_TIMEOUT_S": "1",
-            "OCPP_VERSIONS": "1.6,2.0.1,2.1",
             "OCPP_SETTLE_S": "0.3",
             "OCPP_BOOT_WAIT_S": "3",
             "OCPP_AUTOMATIC_PER_MINUTE": "60000",

@@ -22,7 +22,6 @@ def server(process_env: dict[str, str]) -> Iterator[Server]:
             **process_env,
             "OCPP_CALL_TIMEOUT_S": "1",
             "OCPP_SETTLE_S": "0.3",
-            "OCPP_VERSIONS": "1.6,2.0.1,2.1",
             "OCPP_READ_CONFIGURATION_AFTER_BOOT": "1",
         }
     )
