@@ -210,3 +210,10 @@ class MonitoringChanged:
     """Monitors, events, incidents or event streams of a station changed."""
 
     station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayMessagesChanged:
+    """What lies on a station's display, or shall lie there, changed."""
+
+    station_id: int

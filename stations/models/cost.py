@@ -63,10 +63,15 @@ class SessionCost(models.Model):
     is_compared = models.BooleanField(default=False)  # with our bill
     told_cost = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)  # to the driver
     told_at = models.DateTimeField(null=True, blank=True)
+    # News for the driver: with the answer to the transaction's next event (I06), as long as it is untold.
+    personal_message = models.TextField(blank=True, default="")
+    message_language = models.CharField(max_length=8, blank=True, default="")
+    is_untold = models.BooleanField(default=False, db_default=False)
     changed_at = models.DateTimeField()
 
     class Meta:
         indexes = [
+            models.Index(fields=["session"], name="session_cost_untold", condition=models.Q(is_untold=True)),
             models.Index(
                 fields=["id"],
                 name="session_cost_to_compare",

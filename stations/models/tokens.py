@@ -68,6 +68,8 @@ class IdToken(models.Model):
     energy_contract = models.JSONField(null=True, blank=True)
     name = models.CharField(max_length=100, blank=True)  # for the operator: whose it is
     max_sessions = models.PositiveSmallIntegerField(null=True, blank=True)  # at one time; null: any number
+    # When power is short: -9 to 9, above others with a higher one (OCPP 2.1 IdTokenInfoType); null: as everybody.
+    charging_priority = models.SmallIntegerField(null=True, blank=True)
     locations = models.ManyToManyField(Location, blank=True, related_name="+")  # both empty: charges anywhere
     operators = models.ManyToManyField(Operator, blank=True, related_name="+")
     # Kept by `authorization`: more than status and expiry decides (places, limits, its group). A plain start looks at
@@ -80,7 +82,11 @@ class IdToken(models.Model):
         constraints = [
             models.UniqueConstraint(
                 Upper("uid"), "type", Upper("country_code"), Upper("party_id"), name="id_token_key"
-            )
+            ),
+            models.CheckConstraint(
+                name="id_token_priority",
+                condition=models.Q(charging_priority=None) | models.Q(charging_priority__range=(-9, 9)),
+            ),
         ]
         indexes = [
             models.Index(fields=["country_code", "party_id", "id"], name="id_token_party"),

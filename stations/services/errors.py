@@ -131,3 +131,7 @@ class UpdateUnderWay(StationsError):
 
 class AliasTaken(StationsError):
     """This spelling is an identity or another station's alias already."""
+
+
+class NotDisplayable(StationsError):
+    """The station says that its display cannot show this message."""
