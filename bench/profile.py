@@ -17,6 +17,8 @@ from bench import cost, servers
 from bench.figures import FEW, MANY, Run, on, show
 from bench.loads import storm
 from bench.servers import FLOOR, PRODUCT, TEXTBOOK, Server
+from bench.story import Story
+from bench.story_v2 import StoryV2
 
 RATE_HZ = 250
 WARMUP_S = 3
@@ -26,8 +28,10 @@ SHOWN = 45
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
     kinds = {kind.name: kind for kind in (PRODUCT, TEXTBOOK, FLOOR)}
+    stories: dict[str, type[Story]] = {"1.6": Story, "2.0.1": StoryV2}
     parser.add_argument("--server", choices=kinds, default="product")
     parser.add_argument("--load", choices=["mix", "storm"], default="mix", help="P1's load, or P4's")
+    parser.add_argument("--version", choices=stories, default="1.6", help="of the mix")
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--native", action="store_true", help="C functions too; slows the server much more")
     options = parser.parse_args()
@@ -40,7 +44,9 @@ def main() -> None:
         run.need_stations(MANY)
 
     async def work(server: Server) -> None:
-        swarm = cost.swarm_for(server, MANY if options.load == "storm" else FEW)
+        swarm = cost.swarm_for(
+            server, MANY if options.load == "storm" else FEW, story=stories[options.version]
+        )
         await swarm.connect()
         await swarm.boot()
         command = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(server.pid)]

@@ -20,12 +20,12 @@ EDGE = (
 )
 METER = (
     b'"meterValue":[{"timestamp":"%b","sampledValue":['
-    b'{"value":%d,"measurand":"Energy.Active.Import.Register","context":"Sample.Periodic"},'
-    b'{"value":%d,"measurand":"Power.Active.Import","context":"Sample.Periodic"},'
-    b'{"value":10.%d,"measurand":"Current.Import","phase":"L1","context":"Sample.Periodic"},'
-    b'{"value":10.%d,"measurand":"Current.Import","phase":"L2","context":"Sample.Periodic"},'
-    b'{"value":10.%d,"measurand":"Current.Import","phase":"L3","context":"Sample.Periodic"},'
-    b'{"value":230.%d,"measurand":"Voltage","phase":"L1-N","context":"Sample.Periodic"}]}]}]'
+    b'{"value":%d,"measurand":"Energy.Active.Import.Register","unitOfMeasure":{"unit":"Wh"},"context":"Sample.Periodic"},'
+    b'{"value":%d,"measurand":"Power.Active.Import","unitOfMeasure":{"unit":"W"},"context":"Sample.Periodic"},'
+    b'{"value":10.%d,"measurand":"Current.Import","unitOfMeasure":{"unit":"A"},"phase":"L1","context":"Sample.Periodic"},'
+    b'{"value":10.%d,"measurand":"Current.Import","unitOfMeasure":{"unit":"A"},"phase":"L2","context":"Sample.Periodic"},'
+    b'{"value":10.%d,"measurand":"Current.Import","unitOfMeasure":{"unit":"A"},"phase":"L3","context":"Sample.Periodic"},'
+    b'{"value":230.%d,"measurand":"Voltage","unitOfMeasure":{"unit":"V"},"phase":"L1-N","context":"Sample.Periodic"}]}]}]'
 )
 CHARGING = (
     "Heartbeat",

@@ -29,6 +29,7 @@ MAX_DEPTH = 32
 MAX_NODES = 20_000
 MAX_NUMBER = 1 << 53  # magnitude; beyond it JSON peers no longer agree on whole numbers
 MAX_NUMBER_CHARS = 40
+SHORT_NUMBER = 16  # characters that, with a point among them, stay below MAX_NUMBER
 MIN_EXPONENT = -30
 MAX_STRING = 10_000
 MAX_LONG_STRING = 100_000
@@ -61,6 +62,8 @@ class _BadNumber(ValueError):
 
 def _fraction(token: str) -> Decimal | int:
     """Read a JSON number with a fraction or exponent exactly; whole values (12.0, 1e3) become int."""
+    if len(token) <= SHORT_NUMBER and token[-1] != "0" and "e" not in token and "E" not in token:
+        return Decimal(token)  # nearly always: small, and no whole value
     if len(token) > MAX_NUMBER_CHARS:
         raise _BadNumber
     try:

@@ -11,10 +11,11 @@ LIVE = frozenset(
 
 def oddities(parsed: readings.ParsedReadings) -> list[str]:
     """Return what was odd about a message's readings, each word once, for the journal's verdict."""
+    if not parsed.faults and not any([reading.flags for reading in parsed.readings]):
+        return []
     words = {fault.reason: None for fault in parsed.faults}
     for reading in parsed.readings:
-        if reading.flags:
-            words.update(dict.fromkeys(reading.flags))
+        words.update(dict.fromkeys(reading.flags))
     return list(words)
 
 

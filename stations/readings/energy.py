@@ -25,6 +25,7 @@ LOCATIONS = ("Outlet", "Cable", "Inlet", "Body", "EV")
 PHASE_GROUPS = (("",), ("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 
 _Series = tuple[str, str]  # location, phase
+_OUTLET: _Series = ("Outlet", "")
 _USEFUL = frozenset((location, phase) for location in LOCATIONS for group in PHASE_GROUPS for phase in group)
 
 
@@ -118,6 +119,12 @@ class EnergyRegister(NamedTuple):
 
     def result(self, meter_stop_wh: Decimal | None = None) -> EnergyResult:
         """Return the energy up to now, or up to `meter_stop_wh` if the session has ended."""
+        if (
+            meter_stop_wh is None and not self.remarks and len(self.runs) == 1
+        ):  # nearly always: nothing is odd
+            run = self.runs.get(_OUTLET)
+            if run is not None and run.linked and not run.notes and not run.levels and run.spike is None:
+                return EnergyResult(max(self.carried_wh + run.total_wh, ZERO), (), self.start_wh, run.last)
         if meter_stop_wh is not None and meter_stop_wh < 0:
             return self._replace(remarks=(*self.remarks, "negative_register")).result()
         flags = dict.fromkeys(self.remarks)
@@ -139,7 +146,10 @@ class EnergyRegister(NamedTuple):
             return self._remark("out_of_order")
         else:
             run = run.step(reading.value, reading.sampled_at)
-        return self._replace(runs={**self.runs, key: run})
+        return EnergyRegister(
+            self.start_wh, self.anchor_wh, self.carried_wh, self.begun, {**self.runs, key: run}, self.intervals,
+            self.remarks,
+        )  # fmt: skip
 
     def _new_run(self, reading: Reading) -> Run:
         """Begin a series: at the anchor where this is the same register, else at the reading itself."""
@@ -168,8 +178,8 @@ class EnergyRegister(NamedTuple):
             (location, phase), run = next(iter(self.runs.items()))
             if not phase:
                 return location, [run]
-        if ("Outlet", "") in self.runs:
-            return "Outlet", [self.runs["Outlet", ""]]
+        if _OUTLET in self.runs:
+            return "Outlet", [self.runs[_OUTLET]]
         for location in LOCATIONS:
             for group in PHASE_GROUPS:
                 runs = [self.runs[location, phase] for phase in group if (location, phase) in self.runs]

@@ -15,7 +15,8 @@ from stations.readings.reading import Fault, ParsedReadings, Reading, SignedRead
 from stations.readings.timestamps import parse_timestamp
 from stations.readings.words import Shape, Words, is_plain, shape
 
-MAX_VALUE = Decimal(10) ** 15
+LARGEST = 10**15
+MAX_VALUE = Decimal(LARGEST)
 MAX_CHARS = 64
 EXACT_CHARS = 27  # this many digits survive every sum and every factor in Decimal's 28
 PLACES = Decimal("1e-12")
@@ -84,8 +85,13 @@ def _read(sample: Any, sampled_at: datetime, flags: tuple[str, ...], parsed: Par
             SignedReading(sampled_at, measurand, phase, location, context, _as_text(value), flags)
         )
         return ""
-    if type(value) is str and _is_plain_number(value):
+    kind = type(value)
+    if kind is str and _is_plain_number(value):
         number = Decimal(value)
+    elif kind is int and -LARGEST < value < LARGEST:
+        number = Decimal(value)
+    elif kind is Decimal and _is_plain_number(str(value)):
+        number = value
     else:
         found, remark = _number_written_oddly(value)
         if found is None:

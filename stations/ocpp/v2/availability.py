@@ -45,6 +45,9 @@ def say(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str,
 
 def note(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str, *, at: datetime) -> None:
     """Add a connector's status to the facts; an unchanged word is not repeated."""
+    known = link.statuses.get((evse_id, connector))
+    if known is not None and known.status == word:
+        return
     fact = StatusFact(
         station_id=link.station_id,
         epoch=link.epoch,
@@ -57,10 +60,8 @@ def note(link: Link, incoming: Incoming, evse_id: int, connector: int, word: str
         at=at,
         received_at=incoming.received_at,
     )
-    known = link.statuses.get((evse_id, connector))
-    if known is None or known.status != word:
-        link.statuses[evse_id, connector] = fact
-        incoming.facts.statuses.append(fact)
+    link.statuses[evse_id, connector] = fact
+    incoming.facts.statuses.append(fact)
 
 
 def write_change(*, evse: Evse | None, is_operative: bool, connector: int = 0) -> tuple[str, Payload]:
