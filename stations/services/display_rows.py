@@ -1,7 +1,7 @@
 """A message for a display as services speak of it, and as its row keeps it (OCPP 2.1 MessageInfoType)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stations.models import DisplayMessage
@@ -77,4 +77,4 @@ def wish(row: DisplayMessage, message: Message) -> None:
 
 
 def _moment(at: datetime | None) -> str | None:
-    return None if at is None else at.replace(microsecond=0).isoformat()
+    return None if at is None else at.astimezone(UTC).replace(microsecond=0).isoformat()
