@@ -53,7 +53,7 @@ from stations.models.review import ReviewItem
 from stations.models.security_profiles import PasswordChange, SecurityProfileChange
 from stations.models.sessions import ChargingSession
 from stations.models.signed_readings import SignedReading
-from stations.models.site_power import PowerNode, PowerOutlet
+from stations.models.site_power import MeterReading, PowerNode, PowerOutlet
 from stations.models.tokens import IdToken, TokenGroup, UnknownToken
 from stations.models.transactions import TransactionEvent
 from stations.models.unmatched import UnmatchedStop
@@ -115,6 +115,7 @@ __all__ = [
     "Location",
     "LogStatus",
     "LogUpload",
+    "MeterReading",
     "MeterSample",
     "MonitoringState",
     "NetworkProfile",
