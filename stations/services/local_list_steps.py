@@ -16,7 +16,14 @@ from django.db.models import QuerySet
 from cpo.lib import clock, events
 from stations.events import LocalListChanged
 from stations.models import Command, LocalList, LocalListMark, ReviewItem
-from stations.services import commands, local_list_limits, local_list_updates, requests, review
+from stations.services import (
+    commands,
+    device_model,
+    local_list_limits,
+    local_list_updates,
+    requests,
+    review,
+)
 from stations.services.errors import StationsError
 from stations.services.local_list_limits import BY
 from stations.services.local_list_updates import Change
@@ -72,7 +79,7 @@ def begin(row: LocalList) -> None:
 
 def send(row: LocalList) -> None:
     """Send the next part of the update that has begun (1.6 section 5.15); behind the first part all are differences."""
-    changes = _changes(row)[row.position : row.position + _part_size(row)]
+    changes = _part(row)
     row.version = local_list_updates.next_version(row.version, row.reported_version)
     row.part = len(changes)
     is_whole = row.content is None and row.position == 0
@@ -208,7 +215,19 @@ def _changes(row: LocalList) -> list[Change]:
     return local_list_updates.difference(row.content.entries, row.target.entries)
 
 
-def _part_size(row: LocalList) -> int:
-    """Return how many entries go into one request: what the station takes, halved with each further failure."""
-    told = local_list_limits.of(row.station).entries_in_one
-    return max(1, (told or ENTRIES_IN_ONE) >> max(row.tries - 1, 0))
+def _part(row: LocalList) -> list[Change]:
+    """Return the next changes of the update: as many as the station takes in one request, by number and by size.
+
+    Half of that with each further failure (1.6 section 5.15; 2.1 D01.FR.11).
+    """
+    limits = local_list_limits.of(row.station)
+    most = max(1, (limits.entries_in_one or ENTRIES_IN_ONE) >> max(row.tries - 1, 0))
+    part = _changes(row)[row.position : row.position + most]
+    while limits.bytes_in_one and len(part) > 1 and _octets(row, part) > limits.bytes_in_one:
+        part = part[: len(part) // 2]
+    return part
+
+
+def _octets(row: LocalList, part: list[Change]) -> int:
+    facts = {"version": row.version, "is_whole": True, "changes": part}
+    return requests.size(requests.write(row.station, SEND, facts)[1]) + device_model.FRAME_BYTES
