@@ -11,8 +11,11 @@ from stations.services import (
     commands,
     configuration_templates,
     connections,
+    der_reports,
     device_model,
     diagnostics,
+    display_messages,
+    display_reports,
     files,
     firmware,
     limits,
@@ -29,6 +32,7 @@ from stations.services import (
     station_costs,
     unknown_tokens,
     unmatched,
+    v2x,
     zombies,
 )
 
@@ -64,6 +68,12 @@ def close_zombies() -> int:
 def tell_costs() -> int:
     """Tell stations that show cost what their running sessions cost by now."""
     return station_costs.sweep()
+
+
+@shared_task
+def look_after_energy() -> int:
+    """Note what sessions have fed back; read DER controls again that may have changed."""
+    return v2x.sweep() + der_reports.sweep()
 
 
 @shared_task
@@ -112,7 +122,13 @@ def fit_templates(template_ids: list[int] | None = None) -> int:
 @shared_task
 def end_device_reports() -> int:
     """Call reports of 2.x stations incomplete of which nothing came for a while."""
-    return device_model.sweep()
+    return device_model.sweep() + display_reports.sweep()
+
+
+@shared_task
+def end_display_messages() -> int:
+    """Note which messages are over: stations remove those from their displays by themselves."""
+    return display_messages.sweep()
 
 
 @shared_task

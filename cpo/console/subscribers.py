@@ -11,6 +11,7 @@ from stations.events import (
     ChargingProfilesChanged,
     CommandChanged,
     DERControlChanged,
+    DisplayMessagesChanged,
     EnergyServicesChanged,
     FilesChanged,
     FirmwareLibraryChanged,
@@ -53,6 +54,11 @@ def variables_changed(event: VariablesChanged) -> None:
 
 @events.subscribe(MonitoringChanged)
 def monitoring_changed(event: MonitoringChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
+
+
+@events.subscribe(DisplayMessagesChanged)
+def display_messages_changed(event: DisplayMessagesChanged) -> None:
     nudge.topics(f"station:{event.station_id}")
 
 

@@ -42,6 +42,7 @@ TOLD: list[tuple[Any, set[str]]] = [
     (station_events.LocalListChanged(7), {"local-lists", "station:7"}),
     (station_events.QuirksChanged(7), {"station:7"}),
     (station_events.MonitoringChanged(7), {"station:7"}),
+    (station_events.DisplayMessagesChanged(7), {"station:7"}),
     (station_events.DERControlChanged(7), {"station:7"}),
     (station_events.EnergyServicesChanged(7), {"station:7"}),
     (station_events.ChargingProfilesChanged(7), {"station:7"}),
