@@ -400,6 +400,15 @@ JOURNAL_RETENTION_DAYS = env.int(
     "JOURNAL_RETENTION_DAYS", default=90
 )  # days; older frame partitions are dropped
 
+SITE_LIMIT_LEASE_S = env.int(
+    "SITE_LIMIT_LEASE_S", default=300
+)  # seconds a limit of the load balancer holds; then the safe one does: what happens while we are away
+SITE_METER_STALE_S = env.int(
+    "SITE_METER_STALE_S", default=300
+)  # seconds after which a building's reading is no longer believed
+SITE_METER_DAYS = env.int(
+    "SITE_METER_DAYS", default=62
+)  # days readings of buildings are kept, to be replayed
 OCPP_COST_INTERVAL_S = env.float(
     "OCPP_COST_INTERVAL_S", default=60.0
 )  # seconds between two running costs that a station is told (I02); 0: only the total at the end
@@ -408,13 +417,25 @@ OCPP_RECEIPT_URL = env.str(
 )  # with {id}: where a driver finds a receipt of ours
 
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.
-AUTHORIZERS = ["stations.services.authorization.local_token", "roaming.authorize.partner_token"]
+AUTHORIZERS = [
+    "stations.services.authorization.local_token",
+    "stations.services.direct_payments.paid_token",
+    "roaming.authorize.partner_token",
+]
 COST_SOURCE = "billing.services.costs.running_cost"
-VAT_SOURCE = "stations.services.vat_numbers.check_form"  # is this a VAT number, and whose?
+VAT_SOURCE = env.str(
+    "VAT_SOURCE", default="stations.services.vat_numbers.check_form"
+)  # is this a VAT number, and whose? Also stations.services.vat_lookup.look_up
+VAT_LOOKUP_URL = env.str(
+    "VAT_LOOKUP_URL", default="https://ec.europa.eu/taxation_customs/vies/rest-api"
+)  # of vat_lookup: VIES, or what answers like it
+VAT_LOOKUP_TIMEOUT_S = env.float("VAT_LOOKUP_TIMEOUT_S", default=3.0)  # seconds a driver waits for it
+VAT_LOOKUP_KEEP_S = env.int("VAT_LOOKUP_KEEP_S", default=86_400)  # seconds an answer of it is believed
 LOCAL_LIST_PARTIES = "roaming.authorize.listed_parties"  # partners whose tokens stations may keep
 ID_TOKEN_LENGTH = "stations.ocpp.outbound.id_token_length"  # noqa: S105 - how long a token can be in a version's words
 COMMAND_CHECK = "stations.ocpp.outbound.check"  # does this request fit the station's OCPP version?
 COMMAND_OUTCOME = "stations.ocpp.outbound.outcome"  # who hears what became of a command
+COMMAND_PASSWORDS = "stations.ocpp.outbound.passwords"  # where in a request a station's password stands
 COMMAND_WRITER = (
     "stations.ocpp.outbound.write"  # a request of a service: its action and payload in that version
 )
@@ -432,6 +453,9 @@ FILES_PER_STATION = env.int(
     "FILES_PER_STATION", default=50
 )  # logs kept of one station; older ones are deleted
 FILES_RETENTION_DAYS = env.int("FILES_RETENTION_DAYS", default=90)  # days a log is kept
+CUSTOMER_INFORMATION_RETENTION_DAYS = env.int(
+    "CUSTOMER_INFORMATION_RETENTION_DAYS", default=30
+)  # days after which what stations told about customers is deleted (2.x N09)
 FILES_TRANSFER_S = env.int("FILES_TRANSFER_S", default=3600)  # seconds one transfer may take at most
 FILES_STALL_S = env.int("FILES_STALL_S", default=30)  # seconds over which the slowest rate is measured
 FILES_MIN_RATE = env.int("FILES_MIN_RATE", default=256)  # bytes per second; slower ones are cut off
@@ -497,6 +521,12 @@ CERTIFICATE_STATUS_HOSTS = env.list(
 CONTRACT_CERTIFICATE_POOL = env.str(
     "CONTRACT_CERTIFICATE_POOL", default=""
 )  # class that fetches contract certificates for vehicles; none: they are told that it failed
+CONTRACT_POOL_URL = env.str("CONTRACT_POOL_URL", default="")  # address of HttpPool
+CONTRACT_POOL_STYLE = env.str("CONTRACT_POOL_STYLE", default="json")  # how it is asked: json, opcp
+CONTRACT_POOL_TOKEN = env.str("CONTRACT_POOL_TOKEN", default="")  # bearer token by which it knows us
+CONTRACT_POOL_TIMEOUT_S = env.int(
+    "CONTRACT_POOL_TIMEOUT_S", default=4
+)  # seconds for its answer; a vehicle of ISO 15118-2 waits 5
 
 # --- billing -------------------------------------------------------------------------------------------------------
 
@@ -509,6 +539,39 @@ BILLING_MOST_POWER_W = env.int(
 BILLING_MARGIN_PERCENT = env.int(
     "BILLING_MARGIN_PERCENT", default=120
 )  # percent of what a connector can give in the time; 0 holds nothing
+
+# --- ad hoc payment (docs/operations.md) -----------------------------------------------------------------------------
+
+PAYMENT_PROVIDER = env.str(
+    "PAYMENT_PROVIDER", default=""
+)  # class: billing.psp.gateway.Gateway, billing.psp.stripe.Stripe; none: nobody can pay on the web
+PAYMENT_PROVIDER_URL = env.str("PAYMENT_PROVIDER_URL", default="")  # of its HTTP API
+PAYMENT_PROVIDER_KEY = env.str("PAYMENT_PROVIDER_KEY", default="")  # what it knows us by
+PAYMENT_WEBHOOK_SECRET = env.str("PAYMENT_WEBHOOK_SECRET", default="")  # with which it signs its notices
+PAYMENT_TIMEOUT_S = env.float("PAYMENT_TIMEOUT_S", default=10.0)  # seconds of one request to it
+PAYMENT_AMOUNT = env.str(
+    "PAYMENT_AMOUNT", default="50.00"
+)  # authorised before charging, in the tariff's currency; a driver may choose less
+PAYMENT_OPEN_S = env.int("PAYMENT_OPEN_S", default=900)  # seconds a driver has to pay
+PAYMENT_START_S = env.int(
+    "PAYMENT_START_S", default=900
+)  # seconds after which a payment is released whose station says nothing
+PAYMENT_TICKET_S = env.int(
+    "PAYMENT_TICKET_S", default=600
+)  # seconds from scanning a dynamic code to the button that pays
+PAYMENT_LOCK_S = env.int(
+    "PAYMENT_LOCK_S", default=120
+)  # seconds a station may keep an EVSE for somebody who pays on the web
+PAYMENT_PAGES_PER_MINUTE = env.int("PAYMENT_PAGES_PER_MINUTE", default=60)  # of one address
+PAYMENT_CHECKOUTS_PER_MINUTE = env.int("PAYMENT_CHECKOUTS_PER_MINUTE", default=6)  # of one address
+SETTLEMENT_WAIT_S = env.int(
+    "SETTLEMENT_WAIT_S", default=86_400
+)  # seconds after which a terminal's payment without a settlement, or the other way round, is work for somebody
+EMAIL_URL = env.str("EMAIL_URL", default="")  # smtp+tls://user:secret@host:587; none: no receipts by mail
+EMAIL_FROM = env.str("EMAIL_FROM", default="")  # sender of receipts
+if EMAIL_URL:
+    vars().update(env.email_url_config(EMAIL_URL))
+    DEFAULT_FROM_EMAIL = EMAIL_FROM
 
 # --- OCPI ----------------------------------------------------------------------------------------------------------
 

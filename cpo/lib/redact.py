@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 BLANK = "••••"
-_NAMES = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword)"
+_NAMES = r"(?:AuthorizationKey|BasicAuthPassword|password|basicAuthPassword|apnPassword|SharedSecret)"
 # {"key": "AuthorizationKey", "value": "…"}, in either order of the two members
 _KEY_THEN_VALUE = re.compile(
     rf'("key"\s*:\s*"{_NAMES}"\s*,(?:\s*"readonly"\s*:\s*\w+\s*,)?\s*"value"\s*:\s*")((?:[^"\\]|\\.)*)"',
@@ -32,9 +32,16 @@ _AFTER_NAME = re.compile(
 _VPN_KEY = re.compile(r'("vpn"\s*:\s*{[^{}]{0,1500}?"key"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 _SIM_PIN = re.compile(r'("simPin"\s*:\s*)\d+', re.IGNORECASE)
 _MEMBER = re.compile(rf'("{_NAMES}"\s*:\s*")((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_IDENTIFIER = re.compile(r'("customerIdentifier"\s*:\s*")((?:[^"\\]|\\.)*)"')
+# What a station tells of a customer (OCPP 2.x N09): kept encrypted elsewhere.
+_TOLD = re.compile(r'("data"\s*:\s*")((?:[^"\\]|\\.)*)"')
 _FILE_TOKEN = re.compile(
     r"(/files/)[A-Za-z0-9_\-]{20,}"
 )  # stations.services.files: who has it may use the link
+# What a payment terminal may tell of a card and nobody needs to keep, in either order of the two members.
+_CARD = r'"type"\s*:\s*"(?:HashedCardNr|CardExpiryDate|WalletUserI[dD])"'
+_CARD_BEFORE = re.compile(rf'({_CARD}\s*,\s*"additionalIdToken"\s*:\s*")((?:[^"\\]|\\.)*)"')
+_CARD_AFTER = re.compile(rf'("additionalIdToken"\s*:\s*")((?:[^"\\]|\\.)*)("\s*,\s*{_CARD})')
 _URL_USER = re.compile(r"(\w+://[^/\s:@\"]+:)([^@\s\"/]+)@")
 
 
@@ -48,7 +55,17 @@ def payload(content: Any) -> Any:
 def frame(text: str) -> str:
     """Return the frame text with secret values blanked; the same object when there is nothing to hide."""
     lowered = text.lower()
-    if "authorizationkey" not in lowered and "password" not in lowered and "://" not in lowered:
+    if "customeri" in lowered:
+        text = _IDENTIFIER.sub(rf'\1{BLANK}"', text)
+        text = _TOLD.sub(rf'\1{BLANK}"', text) if "NotifyCustomerInformation" in text else text
+    if "additionalidtoken" in lowered:
+        text = _CARD_AFTER.sub(rf"\1{BLANK}\3", _CARD_BEFORE.sub(rf'\1{BLANK}"', text))
+    if (
+        "authorizationkey" not in lowered
+        and "password" not in lowered
+        and "://" not in lowered
+        and "sharedsecret" not in lowered
+    ):
         return text if "simpin" not in lowered else _SIM_PIN.sub(r"\g<1>0", text)
     text = _KEY_THEN_VALUE.sub(rf'\1{BLANK}"', text)
     text = _VALUE_THEN_KEY.sub(rf"\1{BLANK}\3", text)

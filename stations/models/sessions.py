@@ -95,3 +95,8 @@ class ChargingSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.station_id}/{self.transaction_id}"
+
+    @property
+    def is_ad_hoc(self) -> bool:
+        """True when a payment of its own lets it charge, and nobody's token: only that has a reference and no party."""
+        return bool(self.authorization_reference) and not self.party and self.token_id is None

@@ -43,6 +43,7 @@ class KnownSession:
     connector_number: int = 1
     next_seq_no: int = -1  # of the 2.x transaction's next event; -1: this socket has not heard of it yet
     has_news: bool = False  # the answer to its next event carries more than the event asks for
+    is_ad_hoc: bool = False  # its end is answered with what it cost (C20.FR.03)
 
 
 @dataclass(slots=True)
@@ -135,11 +136,12 @@ from stations_evse e where e.station_id = %s
 # Open sessions, and those that ended so lately that readings may still come.
 SESSIONS = """
 select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
-    exists(select from stations_sessionlimit l where l.session_id = s.id and l.is_untold)
+    exists(select from stations_sessionlimit l where l.session_id = s.id and l.is_untold),
+    token_id is null and party = '' and authorization_reference <> ''
 from stations_chargingsession s where station_id = %s and status = 'active'
 union all
 select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
-    false
+    false, false
 from stations_chargingsession
 where evse_id = any(%s) and started_at > %s and status = 'ended' and ended_at > %s
 """
@@ -151,6 +153,7 @@ def known_session(session: ChargingSession) -> KnownSession:
     return _known(
         session.pk, session.transaction_id, session.evse_id, session.started_at, session.ended_at,
         session.meter_start_wh, session.register_wh, session.energy_wh, session.connector_number,
+        is_ad_hoc=session.is_ad_hoc,
     )  # fmt: skip
 
 
@@ -189,6 +192,7 @@ def _known(
     energy_wh: Decimal,
     connector_number: int,
     has_news: bool = False,
+    is_ad_hoc: bool = False,
 ) -> KnownSession:
     register = readings.EnergyRegister.resume(
         meter_start_wh=meter_start_wh, register_wh=register_wh, energy_wh=energy_wh
@@ -202,4 +206,5 @@ def _known(
         register,
         connector_number=connector_number,
         has_news=has_news,
+        is_ad_hoc=is_ad_hoc,
     )

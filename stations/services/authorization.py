@@ -16,7 +16,15 @@ from django.db import connection, transaction
 from cpo.lib import clock, database, events
 from stations import contract_ids, ports, token_matching
 from stations.events import TokenChanged
-from stations.models import ChargingStation, IdToken, LocalListMark, Location, Operator, UnknownToken
+from stations.models import (
+    ChargingStation,
+    DirectPayment,
+    IdToken,
+    LocalListMark,
+    Location,
+    Operator,
+    UnknownToken,
+)
 from stations.ports import Decision
 from stations.services import caches, unknown_tokens
 from stations.services.errors import InvalidToken
@@ -70,7 +78,8 @@ update stations_idtoken t set is_restricted = r.value from (
     from stations_idtoken t where {}
 ) r where t.id = r.id and t.is_restricted <> r.value
 """
-BY_STATION = frozenset({"NoAuthorization", "DirectPayment"})
+DIRECT_PAYMENT = "DirectPayment"
+BY_STATION = frozenset({"NoAuthorization", DIRECT_PAYMENT})
 CONTRACT = "eMAID"
 UID_LENGTH = 36  # characters (OCPI CiString(36))
 LIMITING = frozenset({"max_sessions", "group_id"})  # fields that may make a token a restricted one
@@ -152,8 +161,13 @@ def identify_as(type: str, uid: str, *, station: ChargingStation) -> Decision:
     """Decide about a token that was presented as one of this type (OCPP 2.1 IdTokenEnumStringType), '' for any.
 
     For NoAuthorization (a button, a key switch) and DirectPayment (a terminal whose payment service has agreed, C18)
-    the station itself has authorized: nobody is asked (C02). A contract id is known with and without its separators.
+    the station itself has authorized: nobody is asked (C02), but a payment that was taken back charges no more. A
+    contract id is known with and without its separators.
     """
+    if type == DIRECT_PAYMENT and DirectPayment.objects.filter(
+        station=station, id_token=uid, is_over=True, session=None
+    ):
+        return Decision(status="Invalid")
     if type in BY_STATION:
         return Decision(status="Accepted")
     return identify(uid, station=station, is_contract=type == CONTRACT)

@@ -46,12 +46,12 @@ def settled(
         return found
     row = found or Settlement(uid=new_uid(), station=station, psp_reference=psp_reference)
     row.transaction_id = transaction_id or row.transaction_id
-    row.session = _session(station, row.transaction_id)
+    row.session = session_of(station, row.transaction_id, psp_reference)
     row.status, row.info, row.amount, row.settled_at = status, info[:500], amount, at
     row.receipt_id = receipt_id or row.receipt_id
     row.receipt_url = receipt_url or row.receipt_url
     row.vat_number, row.company = vat_number or row.vat_number, company or row.company
-    row.received_at = clock.now()
+    row.received_at, row.is_compared = clock.now(), False
     if status == Status.SETTLED and not row.receipt_url and settings.OCPP_RECEIPT_URL:
         row.receipt_id = row.receipt_id or row.uid
         row.receipt_url = settings.OCPP_RECEIPT_URL.replace("{id}", row.uid)
@@ -92,7 +92,12 @@ def _worry(row: Settlement) -> None:
         review.resolve(item, by="station", resolution=f"then {row.status}")
 
 
-def _session(station: ChargingStation, transaction_id: str) -> ChargingSession | None:
-    if not transaction_id:
-        return None
-    return ChargingSession.objects.filter(station=station, transaction_id=transaction_id).first()
+def session_of(
+    station: ChargingStation, transaction_id: str, psp_reference: str = ""
+) -> ChargingSession | None:
+    """Find the session that a settlement is about: by the station's id of it, else by the payment that began it."""
+    sessions = ChargingSession.objects.filter(station=station)
+    found = sessions.filter(transaction_id=transaction_id).first() if transaction_id else None
+    if found is not None or not psp_reference:
+        return found
+    return sessions.filter(direct_payment__id_token=psp_reference).first()

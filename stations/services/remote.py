@@ -27,15 +27,18 @@ def start(
     station: ChargingStation,
     *,
     id_token: str,
+    id_token_type: str = "",
     evse: Evse | None = None,
     profile: ChargingProfile | None = None,
     requested_by: str = "",
     user: Any = None,
     queue_offline: bool = False,
+    subject: str = "",
 ) -> Command:
     """Ask the station to start a session for a token, at an EVSE or where it likes; raise what `queue` raises.
 
-    `profile` is a TxProfile for the session that begins (F01.FR.08, K05); raise `UnsuitedProfile` for another.
+    `profile` is a TxProfile for the session that begins (F01.FR.08, K05); raise `UnsuitedProfile` for another. The type
+    is that of the stored token unless `id_token_type` says another one.
     """
     if evse is not None and evse.station_id != station.pk:
         raise InvalidPayload("evse", "belongs to another station")
@@ -47,13 +50,14 @@ def start(
         facts={
             "evse": evse,
             "id_token": id_token,
-            "id_token_type": token.type if token else "",
+            "id_token_type": id_token_type or (token.type if token else ""),
             "group_id": token.group_id if token else "",
         }
         | ({} if fitted is None else {"profile": fitted}),
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
+        subject=subject,
     )
 
 

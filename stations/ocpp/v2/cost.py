@@ -35,7 +35,7 @@ def transaction_event_21(link: Link, incoming: Incoming) -> Payload:
                 session, tariff_id=str(tariff or ""), details=details, is_final=is_final
             )
 
-    return answer | _total(link, incoming)
+    return answer | _total(link, incoming, is_ad_hoc=_is_ad_hoc(link, incoming))
 
 
 def write_cost_updated(*, transaction_id: str, total: Decimal) -> tuple[str, Payload]:
@@ -43,10 +43,19 @@ def write_cost_updated(*, transaction_id: str, total: Decimal) -> tuple[str, Pay
     return "CostUpdated", {"transactionId": transaction_id, "totalCost": total}
 
 
-def _total(link: Link, incoming: Incoming) -> Payload:
-    if incoming.payload["eventType"] != ENDED or not link.quirks.get(SHOWS_COST):
+def _is_ad_hoc(link: Link, incoming: Incoming) -> bool:
+    """Tell whether a payment of its own is to be settled or released now, for which the total is needed (C20.FR.03)."""
+    known = link.sessions.get(str(incoming.payload["transactionInfo"].get("transactionId") or "")[:36])
+    return known is not None and known.is_ad_hoc
+
+
+def _total(link: Link, incoming: Incoming, *, is_ad_hoc: bool = False) -> Payload:
+    if incoming.payload["eventType"] != ENDED or not (is_ad_hoc or link.quirks.get(SHOWS_COST)):
         return {}
-    total = station_costs.total(_session(link, incoming))
+    session = _session(link, incoming)
+    total = station_costs.total(session)
+    if total is None and is_ad_hoc and not session.energy_wh:
+        total = Decimal(0)
     return {} if total is None else {"totalCost": total}
 
 

@@ -8,7 +8,7 @@ from stations import readings
 from stations.models import Command, DeviceReport
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
-from stations.services import configuration_templates, device_model, variable_keys
+from stations.services import configuration_templates, device_model, variable_keys, web_payment_codes
 from stations.services.device_model import Outcome, Told
 from stations.services.errors import UnknownAction
 from stations.services.variable_keys import ACTUAL, VariableKey
@@ -79,6 +79,8 @@ def set_variables(command: Command, answer: Payload | None) -> None:
         for item in answer["setVariableResult"]
     ]
     device_model.changed(command.station, outcomes)
+    if command.subject == web_payment_codes.SUBJECT:
+        web_payment_codes.answered(command, {outcome.key.name: outcome.status for outcome in outcomes})
 
 
 # --- requests

@@ -1,14 +1,17 @@
-"""NotifySettlement, VatNumberValidation and NotifyWebPaymentStarted (C20 to C25, 2.1)."""
+"""NotifySettlement, VatNumberValidation, NotifyWebPaymentStarted, tokens of type DirectPayment (C18 to C25, 2.1)."""
 
 from decimal import Decimal
 from typing import Any
 
 from stations import readings
-from stations.models import Evse
+from stations.models import ChargingSession, Evse
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
-from stations.services import payments, vat_numbers
+from stations.ocpp.v2 import values
+from stations.services import direct_payments, payments, vat_numbers
 from stations.services.vat_numbers import Company
+
+MAX_COST = "maxCost"
 
 
 def notify_settlement(link: Link, incoming: Incoming) -> Payload:
@@ -52,6 +55,19 @@ def vat_number_validation(link: Link, incoming: Incoming) -> Payload:
     if verdict.company is not None:
         answer["company"] = _company(verdict.company)
     return answer
+
+
+def in_transaction(link: Link, incoming: Incoming, session: ChargingSession) -> None:
+    """Take what a TransactionEvent tells of a payment: its reference and card (C18), the amount it goes to (C23)."""
+    payload = incoming.payload
+    token = payload.get("idToken") or {}
+    if token.get("type") == direct_payments.TYPE:
+        details = direct_payments.masked(token.get("additionalInfo") or ())
+        direct_payments.presented(session, values.id_token(token), details=details)
+        link.sessions[session.transaction_id].is_ad_hoc = session.is_ad_hoc
+    limit = payload["transactionInfo"].get("transactionLimit") or {}
+    if MAX_COST in limit and session.is_ad_hoc:
+        direct_payments.authorized(session, Decimal(str(limit[MAX_COST])))
 
 
 def write_web_payment_started(*, evse: Evse | None, timeout_s: int) -> tuple[str, Payload]:

@@ -14,7 +14,7 @@ from stations.ocpp import link as links
 from stations.ocpp.link import KnownSession, Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.sampling import oddities, store, store_samples
-from stations.ocpp.v2 import availability, topology, values
+from stations.ocpp.v2 import availability, payments, topology, values
 from stations.ports import Decision
 from stations.services import authorization, limits, transactions
 from stations.services.ingest import EventRow, Facts, StartFact, StopFact
@@ -115,6 +115,7 @@ def _prepare_end(link: Link, incoming: Incoming) -> bool:
         or not CLOSER.isdisjoint(info)
         or "costDetails" in payload
         or link.quirks.get(SHOWS_COST)
+        or known.is_ad_hoc
     ):
         return False
     at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
@@ -222,6 +223,7 @@ def transaction_event_with_limits(link: Link, incoming: Incoming) -> Payload:
     )
     if info.get("transactionLimit"):
         limits.kept_by_station(session, _limits(info["transactionLimit"]))
+    payments.in_transaction(link, incoming, session)
     if payload["eventType"] == ENDED or payload.get("offline"):
         return answer  # too late, or not yet the first possible answer (E16.FR.18)
     news = limits.tell(session)

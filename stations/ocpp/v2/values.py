@@ -19,7 +19,9 @@ GROUP_TYPE = "Central"  # of a group id: we made it up
 CENTRAL, EMAID = "Central", "eMAID"
 # What a token of a stored type (OCPI TokenType) is called; words that 2.0.1 itself knows stay as they are.
 TOKEN_TYPES = {"RFID": "ISO14443", "EMAID": EMAID}
-KEPT_TYPES = frozenset({"Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress"})
+KEPT_TYPES = frozenset(
+    {"Central", "DirectPayment", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress"}
+)  # DirectPayment only where `direct_payments.is_spoken`
 
 
 def id_token(token: dict[str, Any] | None) -> str:
