@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "advance firmware campaigns": {"task": "stations.tasks.advance_campaigns", "schedule": 10},
     "end device reports": {"task": "stations.tasks.end_device_reports", "schedule": 60},
     "end display messages": {"task": "stations.tasks.end_display_messages", "schedule": 30},
+    "forget customers": {"task": "stations.tasks.forget_customers", "schedule": 300},
     "look after files": {"task": "stations.tasks.look_after_files", "schedule": 60},
     "keep local lists": {"task": "stations.tasks.keep_local_lists", "schedule": 10},
     "remake local lists": {"task": "stations.tasks.remake_local_lists", "schedule": 600},

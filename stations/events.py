@@ -187,6 +187,13 @@ class FilesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerInformationChanged:
+    """What a station was asked about customers, or told of them, changed."""
+
+    station_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class FirmwareLibraryChanged:
     """Images, trusted signers or campaigns changed."""
 

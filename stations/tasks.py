@@ -11,6 +11,7 @@ from stations.services import (
     commands,
     configuration_templates,
     connections,
+    customer_information,
     der_reports,
     device_model,
     diagnostics,
@@ -18,6 +19,7 @@ from stations.services import (
     display_reports,
     files,
     firmware,
+    firmware_publications,
     limits,
     load_balancer,
     local_list,
@@ -134,7 +136,14 @@ def end_display_messages() -> int:
 @shared_task
 def look_after_files() -> int:
     """Call updates and uploads halted that went silent; delete outdated files and links."""
-    return firmware.sweep() + diagnostics.sweep() + files.sweep()
+    under_way = firmware.sweep() + firmware_publications.sweep() + diagnostics.sweep()
+    return under_way + files.sweep()
+
+
+@shared_task
+def forget_customers() -> int:
+    """Delete what stations told about customers after its time; end reports of which nothing more comes."""
+    return customer_information.sweep()
 
 
 @shared_task

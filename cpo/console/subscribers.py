@@ -10,6 +10,7 @@ from stations.events import (
     CertificatesChanged,
     ChargingProfilesChanged,
     CommandChanged,
+    CustomerInformationChanged,
     DERControlChanged,
     DisplayMessagesChanged,
     EnergyServicesChanged,
@@ -80,6 +81,11 @@ def profile_template_changed(event: ProfileTemplateChanged) -> None:
 @events.subscribe(FilesChanged)
 def files_changed(event: FilesChanged) -> None:
     nudge.topics(f"station:{event.station_id}", "firmware")
+
+
+@events.subscribe(CustomerInformationChanged)
+def customer_information_changed(event: CustomerInformationChanged) -> None:
+    nudge.topics(f"station:{event.station_id}")
 
 
 @events.subscribe(FirmwareLibraryChanged)

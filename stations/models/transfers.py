@@ -1,6 +1,6 @@
-"""What a request about a file has in common, whichever way the file goes: its row, and each word that is said about it."""
+"""What requests about files have in common, whichever way the file goes: the row, and each word said about it."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -12,6 +12,9 @@ class Transfer(models.Model):
     """One request about a file, from its begin to its end; which states there are, each kind says itself."""
 
     OPEN: ClassVar[tuple[str, ...]] = ()  # states in which something is still to be expected
+    station: Any  # whose it is; declared by each kind, as is its state
+    station_id: int
+    state: Any
 
     uid = models.CharField(max_length=36, unique=True, default=new_uid)
     request_id = models.PositiveIntegerField()  # OCPP requestId, at most 31 bits
@@ -31,7 +34,7 @@ class Transfer(models.Model):
     @property
     def is_open(self) -> bool:
         """True while something is still to be expected."""
-        return str(getattr(self, "state", "")) in self.OPEN
+        return self.state in self.OPEN
 
 
 class TransferStatus(models.Model):

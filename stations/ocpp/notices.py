@@ -1,7 +1,8 @@
 """Notices that every version words alike: how far an update or a log is, a security event, a certificate request."""
 
 from stations import readings
-from stations.models import SigningUse
+from stations.ocpp import transfers
+from stations.ocpp.certificates import from_wire
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.services import certificates, diagnostics, firmware, security
@@ -16,6 +17,7 @@ def firmware_status(link: Link, incoming: Incoming) -> Payload:
         status=payload["status"],
         request_id=payload.get("requestId"),
         now=incoming.received_at,
+        remark=transfers.status_info(payload),
     )
 
     return {}
@@ -30,6 +32,7 @@ def log_status(link: Link, incoming: Incoming) -> Payload:
         status=payload["status"],
         request_id=payload.get("requestId"),
         now=incoming.received_at,
+        remark=transfers.status_info(payload),
     )
 
     return {}

@@ -4,25 +4,19 @@ What the station says and what arrives are two things: a file that arrived is th
 that says Uploaded without one is shown as such. Words come late, twice and in any order; each is kept in the history.
 """
 
-import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from cpo.lib import clock, events
-from stations.events import FilesChanged
-from stations.models import ChargingStation, Command, FileLink, LogStatus, LogUpload, StoredFile
-from stations.services import commands, files, provisioning, requests
-from stations.services.errors import InvalidPayload, NotOpen
+from cpo.lib import clock
+from stations.models import ChargingStation, FileLink, LogStatus, LogUpload, StoredFile
+from stations.services import files, provisioning, transfers
+from stations.services.errors import InvalidPayload
+from stations.services.transfers import IDLE, Life
 
 Kind, State = LogUpload.Kind, LogUpload.State
-SUBJECT = "log:"  # of commands, followed by the row's id
-REQUEST = "get_log"
-STATUS_LENGTH = 40  # characters of a status that are kept
-RECENT = timedelta(days=1)  # in which a word without a request id may still be about an upload that has ended
-IDLE = "Idle"  # said when asked, while nothing is uploaded: it changes nothing
 
 # The station's word -> what the upload is then. Others are kept and change nothing.
 WORDS: dict[str, str] = {
@@ -33,8 +27,33 @@ WORDS: dict[str, str] = {
     "BadMessage": State.FAILED,
     "NotSupportedOperation": State.FAILED,
     "PermissionDenied": State.FAILED,
-    "AcceptedCanceled": State.CANCELLED,  # 2.x
+    transfers.CANCELED: State.CANCELLED,  # 2.x N01.FR.20
 }
+
+
+class _Upload(Life[LogUpload]):
+    """How an upload goes on."""
+
+    rows, words, place = LogUpload, LogStatus, "upload"
+    waiting, request, prefix, noun = State.REQUESTED, "get_log", "log:", "log"
+    alerts = False  # who asked for a log looks for it
+
+    def judge(self, row: LogUpload, status: str) -> tuple[str, bool]:
+        state = WORDS.get(status, "")
+        return _remark(row, status, state), bool(state) and _is_news(row, state)
+
+    def follow(self, row: LogUpload, status: str, now: datetime) -> None:
+        """Take the station's word, except that an upload to us is only there when its file is."""
+        state = WORDS[status]
+        if state == State.UPLOADED and row.link_id is not None and row.file_id is None:
+            self.become(row, State.UPLOADING, now)
+            return
+        self.become(row, state, now, reason=status if state in (State.FAILED, State.CANCELLED) else "")
+
+
+LIFE = _Upload()
+of_subject, cancel = LIFE.of_subject, LIFE.cancel
+refused, not_asked = LIFE.refused, LIFE.not_asked
 
 
 @transaction.atomic(savepoint=False)
@@ -63,14 +82,16 @@ def request(
         link, url = files.upload_link(
             kind=StoredFile.Kind.LOG,
             station=station,
-            expires_at=now + timedelta(seconds=_link_s(retries, retry_interval_s, queue_offline)),
+            expires_at=transfers.link_ends_at(
+                now, retries=retries, retry_interval_s=retry_interval_s, queue_offline=queue_offline
+            ),
             created_by=requested_by,
             name=f"{station.identity}.log",
         )
     upload = LogUpload.objects.create(
         station=station,
         kind=kind,
-        request_id=secrets.randbelow(2**31 - 1) + 1,
+        request_id=transfers.new_request_id(),
         location=location,
         link=link,
         oldest=oldest,
@@ -81,97 +102,41 @@ def request(
         requested_at=now,
         changed_at=now,
     )
-    _say(upload, "Requested", now, remark=requested_by)
-    requests.queue(
-        station,
-        REQUEST,
-        facts={"upload": upload, "location": url},
+    LIFE.send(
+        upload,
+        location=url,
+        word="Requested",
         requested_by=requested_by,
         user=user,
         queue_offline=queue_offline,
-        subject=f"{SUBJECT}{upload.pk}",
     )
-    events.publish(FilesChanged(station.pk))
     return upload
-
-
-def of_subject(subject: str) -> LogUpload | None:
-    """Return the upload that a command is about, locked, if it is about one."""
-    number = subject.removeprefix(SUBJECT)
-    if number == subject or not number.isdecimal():
-        return None
-    return LogUpload.objects.select_for_update(of=("self",)).filter(pk=number).first()
 
 
 @transaction.atomic(savepoint=False)
 def accepted(upload: LogUpload, *, file_name: str, cancels_others: bool = False) -> None:
-    """The station will upload this file; `cancels_others`: an upload that was under way ends with that (N01.FR.11)."""
-    now = clock.now()
+    """The station will upload this file; `cancels_others`: what was under way ends with that (N01.FR.12)."""
     upload.file_name = file_name[:255]
     upload.save(update_fields=["file_name"])
-    if cancels_others:
-        others = LogUpload.objects.select_for_update().filter(
-            station_id=upload.station_id, state__in=LogUpload.OPEN, pk__lt=upload.pk
-        )
-        for other in others:
-            _say(other, "AcceptedCanceled", now, remark="a newer request took its place")
-            _become(other, State.CANCELLED, now, reason="a newer request took its place")
-    _say(upload, "AcceptedCanceled" if cancels_others else "Accepted", now)
-    if upload.state in (State.REQUESTED, State.UNANSWERED):
-        _become(upload, State.ACCEPTED, now)
+    LIFE.accepted(upload, cancels_others=cancels_others)
 
 
 @transaction.atomic(savepoint=False)
 def nothing_to_send(upload: LogUpload) -> None:
     """The station has no such log (1.6 section 5.9: no file name)."""
     now = clock.now()
-    _say(upload, "Accepted", now, remark="no file name: nothing to send")
+    LIFE.say(upload, "Accepted", now, remark="no file name: nothing to send")
     if upload.state in (State.REQUESTED, State.UNANSWERED):
-        _become(upload, State.NOTHING, now, reason="the station has nothing to send")
-
-
-@transaction.atomic(savepoint=False)
-def refused(upload: LogUpload, *, reason: str) -> None:
-    """The station said no."""
-    now = clock.now()
-    _say(upload, "Rejected", now, remark=reason)
-    if upload.state in (State.REQUESTED, State.UNANSWERED):
-        _become(upload, State.REJECTED, now, reason=reason or "the station said no")
-
-
-@transaction.atomic(savepoint=False)
-def not_asked(upload: LogUpload, *, outcome: str, reason: str) -> None:
-    """The request had no answer: `outcome` is the state of its command. What was sent may still have been obeyed."""
-    now = clock.now()
-    _say(upload, outcome, now, remark=reason)
-    if upload.state != State.REQUESTED:
-        return
-    state = {"timed_out": State.UNANSWERED, "cancelled": State.CANCELLED}.get(outcome, State.FAILED)
-    _become(upload, state, now, reason=reason)
+        LIFE.become(upload, State.NOTHING, now, reason="the station has nothing to send")
 
 
 @transaction.atomic(savepoint=False)
 def status(
-    station: ChargingStation, *, status: str, request_id: int | None, now: datetime
+    station: ChargingStation, *, status: str, request_id: int | None, now: datetime, remark: str = ""
 ) -> LogUpload | None:
-    """Store the station's word about an upload and return the upload it belongs to, if it belongs to one.
-
-    Without a request id (1.6 section 4.4) it is about the newest upload that has not ended, or that ended lately.
-    """
+    """Store the station's word about an upload and return the upload it belongs to (1.6 section 4.4, N01.FR.13)."""
     provisioning.diagnostics_status(station.pk, status=status)
-    upload = _meant(station.pk, request_id, now)
-    if upload is None:
-        remark = "" if status == IDLE else "it belongs to no request of ours"
-        _row(station.pk, None, request_id, status, now, remark)
-        return None
-    state = WORDS.get(status, "")
-    _say(upload, status, now, request_id=request_id, remark=_remark(upload, status, state))
-    if state and _is_news(upload, state):
-        upload.status = status[:STATUS_LENGTH]
-        upload.save(update_fields=["status"])
-        _follow(upload, state, now, reason=status)
-    events.publish(FilesChanged(station.pk))
-    return upload
+    return LIFE.heard(station, status=status, request_id=request_id, now=now, remark=remark)
 
 
 @transaction.atomic(savepoint=False)
@@ -183,38 +148,20 @@ def file_arrived(link: FileLink, file: StoredFile) -> LogUpload | None:
     now = clock.now()
     upload.file = file
     upload.save(update_fields=["file"])
-    _say(upload, "Received", now, remark=f"{file.name}, {file.size} bytes")
-    _become(upload, State.UPLOADED, now)
+    LIFE.say(upload, "Received", now, remark=f"{file.name}, {file.size} bytes")
+    LIFE.become(upload, State.UPLOADED, now)
     return upload
-
-
-@transaction.atomic(savepoint=False)
-def cancel(upload: LogUpload, *, by: str) -> None:
-    """Expect this upload no longer and take its link back; raise `NotOpen` when it has ended.
-
-    A request that was not sent yet is taken back too. One that was sent cannot be: the station is refused later.
-    """
-    upload = LogUpload.objects.select_for_update().get(pk=upload.pk)
-    if not upload.is_open:
-        raise NotOpen("the upload has already ended")
-    now = clock.now()
-    _say(upload, "Cancelled", now, remark=by)
-    _become(upload, State.CANCELLED, now, reason=f"cancelled by {by}")
-    files.revoke(upload.link)
-    for command in Command.objects.filter(subject=f"{SUBJECT}{upload.pk}", status=Command.Status.QUEUED):
-        commands.cancel(command, by=by)
 
 
 def sweep() -> int:
     """End uploads of which nothing was heard until their link expired; return how many."""
     now = clock.now()
     count = 0
-    horizon = now - timedelta(seconds=settings.FILES_LINK_S)
-    kept_since = now - timedelta(days=settings.FILES_RETENTION_DAYS)
-    LogStatus.objects.filter(upload=None, at__lt=kept_since).delete()
+    LIFE.forget_strays(now)
     with transaction.atomic():
         silent = LogUpload.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-            state__in=[State.ACCEPTED, State.UPLOADING], changed_at__lt=horizon
+            state__in=[State.ACCEPTED, State.UPLOADING],
+            changed_at__lt=now - timedelta(seconds=settings.FILES_LINK_S),
         )
         for upload in silent.select_related("link")[:500]:
             if upload.link is not None and upload.link.expires_at > now:
@@ -224,31 +171,9 @@ def sweep() -> int:
                 if upload.status == "Uploaded"
                 else "nothing came until the link expired"
             )
-            _say(upload, "Stalled", now, remark=reason)
-            _become(upload, State.STALLED, now, reason=reason)
+            LIFE.stall(upload, now, reason=reason)
             count += 1
     return count
-
-
-def _link_s(retries: int | None, retry_interval_s: int | None, queue_offline: bool) -> int:
-    """Seconds that the link must work: the station's own retries and its time offline come on top."""
-    waiting = settings.OCPP_QUEUED_COMMAND_TTL_S if queue_offline else 0
-    return int(settings.FILES_LINK_S) + min((retries or 0) * (retry_interval_s or 0), 86_400) + int(waiting)
-
-
-def _follow(upload: LogUpload, state: str, now: datetime, *, reason: str) -> None:
-    """Take the station's word, except that an upload to us is only there when its file is."""
-    if state == State.UPLOADED and upload.link_id is not None and upload.file_id is None:
-        _become(upload, State.UPLOADING, now)
-        return
-    _become(upload, state, now, reason=reason if state in (State.FAILED, State.CANCELLED) else "")
-
-
-def _become(upload: LogUpload, state: str, now: datetime, *, reason: str = "") -> None:
-    upload.state, upload.changed_at, upload.reason = state, now, reason[:255]
-    upload.ended_at = None if upload.is_open else upload.ended_at or now
-    upload.save(update_fields=["state", "changed_at", "reason", "ended_at"])
-    events.publish(FilesChanged(upload.station_id))
 
 
 def _is_news(upload: LogUpload, state: str) -> bool:
@@ -270,37 +195,3 @@ def _remark(upload: LogUpload, status: str, state: str) -> str:
     if state == State.UPLOADED and upload.link_id and not upload.file_id:
         return "but its file is not here"
     return ""
-
-
-def _meant(station_id: int, request_id: int | None, now: datetime) -> LogUpload | None:
-    mine = LogUpload.objects.select_for_update().filter(station_id=station_id)
-    if request_id is not None:
-        return mine.filter(request_id=request_id).first()
-    newest = mine.order_by("-id")
-    return (
-        newest.filter(state__in=LogUpload.OPEN).first() or newest.filter(changed_at__gt=now - RECENT).first()
-    )
-
-
-def _say(
-    upload: LogUpload, status: str, now: datetime, *, request_id: int | None = None, remark: str = ""
-) -> None:
-    _row(upload.station_id, upload, request_id, status, now, remark)
-
-
-def _row(
-    station_id: int,
-    upload: LogUpload | None,
-    request_id: int | None,
-    status: str,
-    now: datetime,
-    remark: str,
-) -> None:
-    LogStatus.objects.create(
-        station_id=station_id,
-        upload=upload,
-        request_id=request_id,
-        status=status[:STATUS_LENGTH],
-        remark=remark[:255],
-        at=now,
-    )

@@ -102,6 +102,14 @@ def digest(stored_as: str) -> bytes:
     return found.digest()
 
 
+def md5(stored_as: str) -> str:
+    """Return the MD5 of the file in hexadecimal: by it OCPP 2.x names published firmware (L03.FR.02)."""
+    found = hashlib.md5(usedforsecurity=False)
+    for piece in pieces(stored_as):
+        found.update(piece)
+    return found.hexdigest()
+
+
 def remove(stored_as: str) -> None:
     """Delete the file if it is there."""
     path(stored_as).unlink(missing_ok=True)

@@ -157,28 +157,40 @@ def for_station(station: ChargingStation) -> list[FirmwareImage]:
 
 
 def check_offer(image: FirmwareImage, station: ChargingStation) -> None:
-    """Raise `UnsuitableFirmware` or `UntrustedFirmware` unless the image may go to this station now.
-
-    Certificates expire and signers lose trust after an image was checked, and a disk can be changed behind our back:
-    all of it is looked at again.
-    """
-    if image.state == State.UNSIGNED and not settings.FIRMWARE_ALLOW_UNSIGNED:
-        raise UnsuitableFirmware("the image has no signature (FIRMWARE_ALLOW_UNSIGNED)")
-    if image.state not in (State.VERIFIED, State.UNSIGNED) or image.file is None:
-        raise UnsuitableFirmware(f"the image is {image.get_state_display().lower()}")
+    """Raise `UnsuitableFirmware` or `UntrustedFirmware` unless the image may go to this station now."""
+    _check_state(image)
     if image not in for_station(station):
         raise UnsuitableFirmware(
             f"the image is for {image.vendor} {image.model_pattern or '(all models)'}, "
             f"the station is {station.vendor or 'of an unknown vendor'} {station.model}"
         )
+    check_sound(image)
+
+
+def check_sound(image: FirmwareImage) -> StoredFile:
+    """Return the image's file; raise `UnsuitableFirmware` or `UntrustedFirmware` unless it may go out now.
+
+    Certificates expire and signers lose trust after an image was checked, and a disk can be changed behind our back:
+    all of it is looked at again.
+    """
+    file = _check_state(image)
     if image.signature:
         firmware_checks.check_signer(image.vendor, image.certificate)
     try:
-        digest = file_store.digest(image.file.stored_as)
+        digest = file_store.digest(file.stored_as)
     except FileNotFoundError as error:
         raise UnsuitableFirmware("the image's file is not on the disk any more") from error
-    if digest.hex() != image.file.sha256:
+    if digest.hex() != file.sha256:
         raise UntrustedFirmware(["The image's file is not what it was when it was checked."])
+    return file
+
+
+def _check_state(image: FirmwareImage) -> StoredFile:
+    if image.state == State.UNSIGNED and not settings.FIRMWARE_ALLOW_UNSIGNED:
+        raise UnsuitableFirmware("the image has no signature (FIRMWARE_ALLOW_UNSIGNED)")
+    if image.state not in (State.VERIFIED, State.UNSIGNED) or image.file is None:
+        raise UnsuitableFirmware(f"the image is {image.get_state_display().lower()}")
+    return image.file
 
 
 def _check_signature(image: FirmwareImage, digest: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from stations.models import ChargingStation, FileLink
-from stations.services import files, firmware_checks, security_guards
+from stations.services import files, firmware_checks, published_locations, security_guards
 from stations.services.errors import ForbiddenLocation, InvalidPayload, UntrustedFirmware
 
 Payload = dict[str, Any]
@@ -62,9 +62,13 @@ def _unsigned(station: ChargingStation, url: str, path: str, instead: str) -> No
 
 
 def signed_firmware(station: ChargingStation, payload: Payload) -> None:
-    """Let it come only from us or a listed server, signed by somebody who may (white paper A00.FR.706)."""
+    """Let it come only from us, a listed server or the site's local controller, signed by somebody who may.
+
+    White paper A00.FR.706, L03.
+    """
     wanted = payload["firmware"]
-    _location(station, wanted["location"], FileLink.Direction.DOWNLOAD, "firmware.location")
+    if not published_locations.serves(station, wanted["location"]):
+        _location(station, wanted["location"], FileLink.Direction.DOWNLOAD, "firmware.location")
     try:
         firmware_checks.check_signer(station.vendor, wanted["signingCertificate"])
     except UntrustedFirmware as error:

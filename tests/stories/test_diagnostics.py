@@ -318,7 +318,7 @@ async def test_get_log_that_is_rejected_ends_the_upload(charger: Make, extended:
         await ask(extended)
         upload = await is_("rejected")
 
-    assert upload.reason == "GetLog: Rejected"
+    assert upload.reason == "Rejected"
 
 
 async def test_a_newer_request_cancels_the_upload_under_way(charger: Make, extended: ChargingStation) -> None:

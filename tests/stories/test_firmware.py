@@ -159,7 +159,7 @@ async def test_signed_update_firmware_that_is_refused_is_told_to_an_operator(
         update = await is_("rejected")
 
     assert (update.status, update.link.revoked_at is not None) == (word, True)
-    assert await alerts() == [f"ADA-1 refused the firmware: {word}"]
+    assert await alerts() == [f"ADA-1 refused the firmware update: {word}"]
 
 
 async def test_a_certificate_that_the_station_does_not_trust_raises_its_security_event(
