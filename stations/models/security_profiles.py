@@ -8,7 +8,7 @@ from stations.models.locations import ChargingStation
 
 
 class SecurityProfileChange(models.Model):
-    """One rise of a station's security profile, from the wish until it has come back (1.6 white paper A05).
+    """One rise of a station's security profile, from the wish until it has come back (2.1 A05, 1.6 white paper A05).
 
     While it is under way the station may connect with either profile; `ChargingStation.next_security_profile` says so.
     """
@@ -24,7 +24,9 @@ class SecurityProfileChange(models.Model):
         ROOT = "root", "Our root certificate in the station"
         ORGANIZATION = "organization", "Our name in the station"
         CERTIFICATE = "certificate", "A certificate of its own"
-        PROFILE = "profile", "The new profile"
+        SLOT = "slot", "The connection in a free slot"  # a network profile of 2.x (B09)
+        PROFILE = "profile", "The new profile"  # of 2.x: its slot comes first
+        RESTART = "restart", "A restart"
         RETURN = "return", "Back with the new profile"
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="profile_changes")
@@ -74,7 +76,7 @@ class SecurityProfileChange(models.Model):
 
 
 class PasswordChange(models.Model):
-    """One new password of a station, from being sent until the station has used it (1.6 white paper A01).
+    """One new password of a station, from being sent until the station has used it (2.1 A01, 1.6 white paper A01).
 
     The secret is kept, encrypted under FIELD_KEYS, only while it may have to be sent again.
     """

@@ -8,6 +8,7 @@ from typing import Any
 from stations.models import Command
 from stations.ocpp import codec
 from stations.ocpp.pipeline import CONTENTS
+from stations.ocpp.route import Passwords
 from stations.services.errors import InvalidPayload, UnknownAction
 
 DEFAULT_VERSION = "1.6"  # of a station that never connected
@@ -41,6 +42,11 @@ def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[
     if writer is None:
         raise UnknownAction(f"OCPP {version or DEFAULT_VERSION} has no words for {request!r}")
     return writer(**facts)
+
+
+def passwords(version: str) -> Passwords:
+    """Say how a version writes a station's password, and where in its requests one stands."""
+    return CONTENTS[version or DEFAULT_VERSION].passwords
 
 
 def id_token_length(version: str) -> int:

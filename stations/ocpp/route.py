@@ -84,6 +84,14 @@ def careful(
 
 
 @dataclass(frozen=True, slots=True)
+class Passwords:
+    """How a version writes a station's password, and the paths in (action, payload) where one stands."""
+
+    form: str = "plain"  # or hex: the octets in hexadecimal
+    found: Callable[[str, Payload], list[tuple[str | int, ...]]] = lambda action, payload: []
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """A version's contents page: what stations may send us, what we may send, what we do not offer and why.
 
@@ -98,3 +106,5 @@ class Contents:
     sections: Mapping[str, str]
     writers: Mapping[str, RequestWriter] = field(default_factory=dict)
     before_acceptance: frozenset[str] | None = None  # all that a pending station may send; None: everything
+    passwords: Passwords = field(default_factory=Passwords)
+    has_signed: bool = False  # any message may come signed, as `<action>-Signed` (2.1 part 4 chapter 7)

@@ -68,7 +68,9 @@ def queue(
     guarded_commands.check(station, action, payload)
     if not station.is_online and not queue_offline:
         raise StationOffline(f"{station.identity} is not connected")
-    payload = password_changes.adopted(station, action, payload, requested_by=requested_by)
+    payload, subject = password_changes.adopted(
+        station, action, payload, subject=subject, requested_by=requested_by
+    )
     if ttl_s is None:
         ttl_s = settings.OCPP_QUEUED_COMMAND_TTL_S if queue_offline else settings.OCPP_COMMAND_TTL_S
     now = clock.now()

@@ -135,3 +135,15 @@ class AliasTaken(StationsError):
 
 class NotDisplayable(StationsError):
     """The station says that its display cannot show this message."""
+
+
+class NoSlot(StationsError):
+    """The station has no slot for another network profile, or never told which it has (2.1 B09)."""
+
+
+class InvalidSite(StationsError):
+    """A power tree that cannot be; `faults` are (path, sentence)."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults

@@ -1,24 +1,46 @@
-"""The life of a new password, from being sent until the station has used it or will not (1.6 white paper A01).
+"""The life of a new password, from being sent until the station has used it or will not (2.1 A01, 1.6 white paper A01).
 
 Until then the old one is accepted too: a lost answer must lock nobody out. Whoever sends it is `passwords`.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Protocol
 
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import transaction
 from django.db.models import F
+from django.utils.module_loading import import_string
 
 from cpo.lib import clock, events, keyring
 from stations.events import StationChanged
-from stations.models import ChargingStation, PasswordChange, ReviewItem
-from stations.services import provisioning, review, sealed
+from stations.models import ChargingStation, PasswordChange
+from stations.services import provisioning, sealed
+from stations.services import security_change_rows as rows
 from stations.services.errors import ChangeUnderWay, InvalidPassword, InvalidPayload
 
 Status = PasswordChange.Status
 
 SUBJECT = "password:"  # of the commands: what follows is the id of the change
-RAW_ACTION, RAW_KEY = "ChangeConfiguration", "authorizationkey"
 TRIES = 3  # times that a secret is sent whose answer got lost
+
+
+class Written(Protocol):
+    """How a version writes a password, and where in its requests one stands."""
+
+    form: str
+    found: Callable[[str, dict[str, Any]], list[tuple[str | int, ...]]]
+
+
+@cache
+def _versions() -> Callable[[str], Written]:
+    function: Callable[[str], Written] = import_string(settings.COMMAND_PASSWORDS)
+    return function
+
+
+def written(station: ChargingStation) -> Written:
+    """Say how the station's version writes a password."""
+    return _versions()(station.ocpp_version)
 
 
 def begin(station: ChargingStation, *, secret: str, form: str, requested_by: str = "") -> PasswordChange:
@@ -32,11 +54,7 @@ def begin(station: ChargingStation, *, secret: str, form: str, requested_by: str
         station=station, form=form, secret=keyring.encrypt(secret), requested_by=requested_by[:100],
         created_at=clock.now(),
     )  # fmt: skip
-    try:
-        with transaction.atomic():
-            change.save()
-    except IntegrityError as error:
-        raise ChangeUnderWay("a new password is already on its way to this station") from error
+    rows.begin(change, otherwise="a new password is already on its way to this station")
     accept(change, secret)
     return change
 
@@ -54,28 +72,43 @@ def accept(change: PasswordChange, secret: str) -> None:
 
 
 def adopted(
-    station: ChargingStation, action: str, payload: dict[str, Any], *, requested_by: str
-) -> dict[str, Any]:
-    """Return the payload of a command as it may be stored: a password that somebody sends by hand becomes a change.
+    station: ChargingStation, action: str, payload: dict[str, Any], *, subject: str, requested_by: str
+) -> tuple[dict[str, Any], str]:
+    """Return payload and subject of a command as it may be stored: a password sent by hand becomes a change.
 
-    Any other payload is returned as it is. Raise `InvalidPayload`.
+    Any other command is returned as it is. Raise `InvalidPayload`.
     """
-    if action != RAW_ACTION or str(payload.get("key", "")).strip().casefold() != RAW_KEY:
-        return payload
-    if sealed.is_sealed(payload.get("value")):
-        return payload
-    secret = str(payload.get("value", ""))
+    places = written(station).found(action, payload)
+    secrets = {str(_at(payload, place)) for place in places}
+    if not places or all(sealed.is_sealed(secret) for secret in secrets):
+        return payload, subject
+    where = ".".join(map(str, places[0]))
+    if len(secrets) > 1:
+        raise InvalidPayload(where, "one password at a time")
+    secret = secrets.pop()
     try:
-        begin(station, secret=secret, form="plain", requested_by=requested_by)
+        change = begin(station, secret=secret, form="plain", requested_by=requested_by)
     except (ChangeUnderWay, InvalidPassword) as error:
-        raise InvalidPayload("value", str(error)) from error
-    return payload | {"value": sealed.seal(secret)}
+        raise InvalidPayload(where, str(error)) from error
+    for place in places:
+        payload = _with(payload, place, sealed.seal(secret))
+    return payload, f"{SUBJECT}{change.pk}"
 
 
-def open_of(station_id: int) -> int | None:
-    """Return the id of the change under way at a station, None for none."""
-    found = PasswordChange.objects.filter(station_id=station_id, status__in=PasswordChange.OPEN)
-    return found.values_list("pk", flat=True).first()
+def _at(content: Any, place: tuple[str | int, ...]) -> Any:
+    for step in place:
+        content = content[step]
+    return content
+
+
+def _with(content: Any, place: tuple[str | int, ...], value: str) -> Any:
+    """Return the payload with another value at a place; the one given stays as it is."""
+    if not place:
+        return value
+    step, rest = place[0], place[1:]
+    if isinstance(content, list):
+        return [_with(item, rest, value) if at == step else item for at, item in enumerate(content)]
+    return content | {step: _with(content[step], rest, value)}
 
 
 @transaction.atomic(savepoint=False)
@@ -110,21 +143,14 @@ def unanswered(change_id: int, *, reason: str, was_sent: bool) -> None:
 @transaction.atomic(savepoint=False)
 def used(station: ChargingStation) -> None:
     """The station has come in with the new password: the old one is over, whatever was answered."""
-    change = PasswordChange.objects.select_for_update().filter(
-        station=station, status__in=PasswordChange.OPEN
-    ).first()  # fmt: skip
+    change = rows.open_one(PasswordChange, station=station)
     if change is not None:
         _take_over(change)
 
 
 def find_open(change_id: int) -> PasswordChange | None:
     """Return a change that is under way, locked; None when it is over."""
-    return (
-        PasswordChange.objects.select_for_update(of=("self",))
-        .select_related("station")
-        .filter(pk=change_id, status__in=PasswordChange.OPEN)
-        .first()
-    )
+    return rows.open_one(PasswordChange, pk=change_id)
 
 
 def _take_over(change: PasswordChange) -> None:
@@ -154,17 +180,9 @@ def _keep(change: PasswordChange, status: str, reason: str) -> None:
 
 
 def _close(change: PasswordChange, status: str, reason: str) -> None:
-    change.status, change.reason, change.secret = status, reason[:255], ""
-    change.finished_at = clock.now()
-    change.save(update_fields=["status", "reason", "secret", "finished_at"])
-    events.publish(StationChanged(change.station_id))
+    change.secret = ""
+    rows.close(change, status, reason, also=("secret",))
 
 
 def _tell_operator(change: PasswordChange, reason: str) -> None:
-    review.raise_item(
-        ReviewItem.Kind.SECURITY_PROFILE,
-        key=f"password:{change.pk}",
-        summary=f"{change.station.identity}: the password was not changed, {reason}"[:255],
-        station=change.station,
-        facts={"change": change.pk, "reason": reason},
-    )
+    rows.tell_operator(change, key=SUBJECT, summary=": the password was not changed,", reason=reason)

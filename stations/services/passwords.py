@@ -1,4 +1,4 @@
-"""Passwords of stations, changed over OCPP (1.6 security white paper A01): asked for, by the calendar, sent again.
+"""Passwords of stations, changed over OCPP (2.1 A01, white paper A01): asked for, by the calendar, sent again.
 
 What becomes of a change says `password_changes`.
 """
@@ -41,7 +41,7 @@ def change(
     An offline station gets it when it is back. Raise `ChangeUnderWay`, `InvalidPassword` and what `commands.queue`
     raises.
     """
-    form = str(quirks.flags(station).get("password_form", "hex"))
+    form = str(quirks.flags(station).get("password_form") or password_changes.written(station).form)
     secret = secret if secret is not None else _new_secret(form)
     change = password_changes.begin(station, secret=secret, form=form, requested_by=requested_by)
     _send(change, station, secret, requested_by=requested_by, user=user, queue_offline=queue_offline)

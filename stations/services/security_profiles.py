@@ -1,8 +1,11 @@
-"""Raising a station's security profile over OCPP, step by step (1.6 security white paper A05, A00.FR.001 to .005).
+"""Raising a station's security profile over OCPP, step by step (2.1 A05, 1.6 security white paper A05).
 
 `raise_to` writes the change with its steps; each step's answer starts the next one. From the moment the new profile is
 sent until the station has come back with it, or the time is up, either profile lets it in; then only one. The row
 knows everything, so a killed process loses nothing: what was sent is answered or expires, and a sweep ends what waits.
+
+A station with network profiles gets its new connection into a free slot (B09), that slot in front of the one in use,
+and a restart (B10). Where it does not come back, the order of its slots is what it was.
 """
 
 from contextlib import suppress
@@ -10,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from cpo.lib import clock, events
 from stations.events import CertificatesChanged, StationChanged
@@ -18,7 +21,6 @@ from stations.models import (
     AuthorityCertificate,
     ChargingStation,
     ConnectionEvent,
-    ReviewItem,
     RootCertificate,
     RootUse,
     SecurityProfileChange,
@@ -30,14 +32,14 @@ from stations.services import (
     client_certificates,
     installed_certificates,
     local_ca,
+    network_profiles,
     requests,
-    review,
     root_certificates,
     security,
     wake,
 )
+from stations.services import security_change_rows as rows
 from stations.services.errors import (
-    ChangeUnderWay,
     LowerProfile,
     NoRoot,
     NotConfirmed,
@@ -58,26 +60,24 @@ def raise_to(
     profile: int,
     root: RootCertificate | None = None,
     trusts_us: bool = False,
+    connection: network_profiles.Connection | None = None,
     requested_by: str = "",
 ) -> SecurityProfileChange:
     """Begin to raise a station's profile; it may be offline, the requests wait for it.
 
-    `root` is installed in the station unless it `trusts_us` already; without one it is our own authority's. Raise
-    `LowerProfile`, `ChangeUnderWay`, `NoRoot`.
+    `root` is installed in the station unless it `trusts_us` already; without one it is our own authority's. Where
+    `connection` says nothing, a 2.x station connects to us as it does now. Raise `LowerProfile`, `ChangeUnderWay`,
+    `NoRoot`, `NoSlot`, `InvalidPayload`.
     """
     if profile <= station.security_profile or profile not in Profile.values:
         raise LowerProfile(f"{station.identity} has profile {station.security_profile} already")
     now = clock.now()
-    steps = _planned(station, profile, root=root, trusts_us=trusts_us)
+    steps = _planned(station, profile, root=root, trusts_us=trusts_us, connection=connection)
     change = SecurityProfileChange(
         station=station, from_profile=station.security_profile, to_profile=profile, steps=steps,
         requested_by=requested_by[:100], created_at=now,
     )  # fmt: skip
-    try:
-        with transaction.atomic():
-            change.save()
-    except IntegrityError as error:
-        raise ChangeUnderWay("the security profile of this station is being changed already") from error
+    rows.begin(change, otherwise="the security profile of this station is being changed already")
     _go_on(change)
     return change
 
@@ -95,7 +95,12 @@ def own_root() -> RootCertificate | None:
 
 
 def _planned(
-    station: ChargingStation, profile: int, *, root: RootCertificate | None, trusts_us: bool
+    station: ChargingStation,
+    profile: int,
+    *,
+    root: RootCertificate | None,
+    trusts_us: bool,
+    connection: network_profiles.Connection | None,
 ) -> list[dict[str, Any]]:
     """Plan the steps that this rise needs.
 
@@ -114,13 +119,22 @@ def _planned(
     steps = [_step(Step.ROOT) | {"root": pk} for pk in roots]
     if needs_certificate:
         steps += [_step(Step.ORGANIZATION), _step(Step.CERTIFICATE)]
-    return [*steps, _step(Step.PROFILE), _step(Step.RETURN)]
+    if not network_profiles.is_spoken(station):
+        return [*steps, _step(Step.PROFILE), _step(Step.RETURN)]
+    rise = network_profiles.plan(station, profile, connection or network_profiles.Connection())
+    return [
+        *steps,
+        _step(Step.SLOT) | {"slot": rise.slot, "data": rise.data},
+        _step(Step.PROFILE) | {"priority": rise.priority, "former": rise.former},
+        _step(Step.RESTART),
+        _step(Step.RETURN),
+    ]
 
 
 def _has_certificate(station: ChargingStation) -> bool:
     return StationCertificate.objects.filter(
         station=station,
-        use=SigningUse.CHARGING_STATION,
+        use__in=StationCertificate.CONNECTING,
         state__in=StationCertificate.VALID,
         not_after__gt=clock.now(),
     ).exists()
@@ -156,36 +170,55 @@ def _ask_for_certificate(
     _ask(change, "request_certificate", facts={"use": SigningUse.CHARGING_STATION})
 
 
+def _set_slot(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
+    network_profiles.set_slot(
+        station, slot=step["slot"], data=step["data"], confirmed=True, **_options(change)
+    )
+
+
 def _send_profile(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
     """Accept either profile from now on: the answer may get lost, and the station be back before it."""
     ChargingStation.objects.filter(pk=station.pk).update(next_security_profile=change.to_profile)
     station.next_security_profile = change.to_profile
-    _ask(change, "raise_security_profile", facts={"profile": change.to_profile})
+    if "priority" in step:
+        changes = [(network_profiles.PRIORITY, step["priority"])]
+        _ask(change, "change_variables", facts={"changes": changes})
+    else:
+        _ask(change, "raise_security_profile", facts={"profile": change.to_profile})
+
+
+def _restart(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
+    _ask(change, "restart", facts={})
 
 
 def _await_return(change: SecurityProfileChange, station: ChargingStation, step: dict[str, Any]) -> None:
+    is_later = any(other.get("is_later") for other in change.steps)
+    within_s = settings.OCPP_QUEUED_COMMAND_TTL_S if is_later else settings.OCPP_PROFILE_RETURN_S
     change.status = Status.RETURNING
-    change.return_until = clock.now() + timedelta(seconds=settings.OCPP_PROFILE_RETURN_S)
+    change.return_until = clock.now() + timedelta(seconds=within_s)
 
 
 START = {
     Step.ROOT: _install_root,
     Step.ORGANIZATION: _name_ourselves,
     Step.CERTIFICATE: _ask_for_certificate,
+    Step.SLOT: _set_slot,
     Step.PROFILE: _send_profile,
+    Step.RESTART: _restart,
     Step.RETURN: _await_return,
 }
 
 
 def _ask(change: SecurityProfileChange, request: str, *, facts: dict[str, Any]) -> None:
-    requests.queue(
-        change.station,
-        request,
-        facts=facts,
-        requested_by=change.requested_by or "security profile",
-        queue_offline=True,
-        subject=f"{SUBJECT}{change.pk}:{(change.step or {}).get('step', '')}",
-    )
+    requests.queue(change.station, request, facts=facts, **_options(change))
+
+
+def _options(change: SecurityProfileChange) -> dict[str, Any]:
+    return {
+        "requested_by": change.requested_by or "security profile",
+        "queue_offline": True,
+        "subject": f"{SUBJECT}{change.pk}:{(change.step or {}).get('step', '')}",
+    }
 
 
 @transaction.atomic(savepoint=False)
@@ -193,10 +226,10 @@ def answered(change_id: int, *, step: str, status: str) -> None:
     """Take the station's answer to a step: its word of the wire, such as Accepted, Rejected, RebootRequired."""
     change = _open(change_id)
     current = change.step if change else None
-    accepted = status in ("Accepted", "RebootRequired")
+    accepted = status in ("Accepted", "RebootRequired", "Scheduled")
     if change is None or current is None:
         return
-    if step == Step.PROFILE and current["step"] == Step.RETURN and not accepted:
+    if step == Step.PROFILE and current["step"] in (Step.RESTART, Step.RETURN) and not accepted:
         _fail(change, f"the station answered {status}")  # late: it was waited for in vain
         return
     if current["step"] != step:
@@ -205,6 +238,10 @@ def answered(change_id: int, *, step: str, status: str) -> None:
         _mark(
             current, "skipped", f"the station answered {status}; its request is signed with our name anyway"
         )
+        _go_on(change)
+    elif step == Step.RESTART and status != "Accepted":
+        _mark(current, "done" if accepted else "skipped", f"the station answered {status}: it restarts later")
+        current["is_later"] = True
         _go_on(change)
     elif not accepted:
         _fail(change, f"the station answered {status}")
@@ -216,7 +253,7 @@ def answered(change_id: int, *, step: str, status: str) -> None:
         _mark(current, "done", "it takes effect at the next boot" if status == "RebootRequired" else "")
         if step == Step.ROOT:
             installed_certificates.was_installed(change.station, root_id=current["root"], is_accepted=True)
-        if step == Step.PROFILE and status == "RebootRequired":
+        if step == Step.PROFILE and status == "RebootRequired" and "priority" not in current:
             requests.queue(
                 change.station, "restart", facts={}, requested_by=change.requested_by, queue_offline=True
             )
@@ -230,7 +267,7 @@ def unanswered(change_id: int, *, step: str, reason: str, was_sent: bool) -> Non
     current = change.step if change else None
     if change is None or current is None or current["step"] != step:
         return
-    if step == Step.PROFILE and was_sent:
+    if step in (Step.PROFILE, Step.RESTART) and was_sent:
         _mark(current, "done", f"{reason}; perhaps it was taken")
         _go_on(change)
     else:
@@ -263,14 +300,13 @@ def returned(station: ChargingStation, *, profile: int) -> None:
         security_profile=profile, next_security_profile=None
     )
     station.security_profile, station.next_security_profile = profile, None
-    change = SecurityProfileChange.objects.select_for_update().filter(
-        station=station, status__in=SecurityProfileChange.OPEN, to_profile=profile
-    ).first()  # fmt: skip
+    change = rows.open_one(SecurityProfileChange, station=station, to_profile=profile)
     if change is not None:
         for step in change.steps:
             if step["state"] in ("waiting", "running"):
                 _mark(step, "done")
         _close(change, Status.DONE, "")
+        network_profiles.look(station)
     if went:
         wake.changed(station.pk)
         events.publish(StationChanged(station.pk))
@@ -320,6 +356,7 @@ def cancel(change: SecurityProfileChange, *, by: str) -> SecurityProfileChange:
     if found is None:
         raise NotOpen("the change is over already")
     _withdraw(found)
+    _put_back(found)
     _close(found, Status.CANCELLED, f"cancelled by {by}")
     return found
 
@@ -338,9 +375,7 @@ def set_by_hand(
     station = ChargingStation.objects.select_for_update(no_key=True).get(pk=station.pk)
     if profile < station.security_profile and not confirmed:
         raise NotConfirmed("a lower security profile lets in what was kept out: confirm it")
-    change = SecurityProfileChange.objects.select_for_update().filter(
-        station=station, status__in=SecurityProfileChange.OPEN
-    ).first()  # fmt: skip
+    change = rows.open_one(SecurityProfileChange, station=station)
     if change is not None:
         _close(change, Status.CANCELLED, f"{by} set profile {profile} by hand".strip())
     station.security_profile, station.next_security_profile = profile, None
@@ -363,12 +398,7 @@ def refused(station: ChargingStation, *, reason: str) -> None:
 
 
 def _open(change_id: int) -> SecurityProfileChange | None:
-    return (
-        SecurityProfileChange.objects.select_for_update(of=("self",))
-        .select_related("station")
-        .filter(pk=change_id, status__in=SecurityProfileChange.OPEN)
-        .first()
-    )
+    return rows.open_one(SecurityProfileChange, pk=change_id)
 
 
 def _mark(step: dict[str, Any], state: str, note: str = "") -> None:
@@ -379,22 +409,30 @@ def _withdraw(change: SecurityProfileChange) -> None:
     ChargingStation.objects.filter(pk=change.station_id).update(next_security_profile=None)
 
 
+def _put_back(change: SecurityProfileChange) -> None:
+    """Have the station try its slots in the order that it had, if it may have taken the new one (B10)."""
+    for step in change.steps:
+        if "former" in step and step["state"] in ("running", "done"):
+            network_profiles.put_back(change.station, step["former"], requested_by=change.requested_by)
+
+
 def _fail(change: SecurityProfileChange, reason: str) -> None:
     """Leave the station with its old profile, and tell an operator."""
-    if change.step is not None:
-        _mark(change.step, "failed", reason)
+    current = change.step
+    if current is not None and current["step"] != Step.PROFILE:
+        _put_back(change)
+    if current is not None:
+        _mark(current, "failed", reason)
     _withdraw(change)
     _close(change, Status.FAILED, reason)
-    review.raise_item(
-        ReviewItem.Kind.SECURITY_PROFILE,
-        key=f"security_profile:{change.pk}",
-        summary=f"{change.station.identity} stays at profile {change.from_profile}: {reason}"[:255],
-        station=change.station,
-        facts={"change": change.pk, "to_profile": change.to_profile, "reason": reason},
+    rows.tell_operator(
+        change,
+        key=SUBJECT,
+        summary=f" stays at profile {change.from_profile}:",
+        reason=reason,
+        to_profile=change.to_profile,
     )
 
 
 def _close(change: SecurityProfileChange, status: str, reason: str) -> None:
-    change.status, change.reason, change.finished_at = status, reason[:255], clock.now()
-    change.save(update_fields=["status", "reason", "steps", "finished_at"])
-    events.publish(StationChanged(change.station_id))
+    rows.close(change, status, reason, also=("steps",))

@@ -66,7 +66,7 @@ async def station(
     """Connect as a station; the socket is open when the block begins."""
     headers = (basic(identity, password) if password else {}) | options.pop("headers", {})
     async with connect(
-        f"{url}/{identity}", ssl=tls, subprotocols=["ocpp1.6"], additional_headers=headers,
+        f"{url}/{identity}", ssl=tls, subprotocols=[options.pop("subprotocol", "ocpp1.6")], additional_headers=headers,
         proxy=None, close_timeout=1, ping_interval=None, **options,
     ) as socket:  # fmt: skip
         yield socket

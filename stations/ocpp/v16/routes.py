@@ -5,6 +5,7 @@ The union of the three tables is the set of the version's schemas; `tests/archit
 
 from stations.ocpp import notices, outcomes
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
+from stations.ocpp.security_changes import security_or
 from stations.ocpp.v16 import (
     authorization,
     availability,
@@ -53,19 +54,19 @@ OUTBOUND: dict[str, OutcomeHandler | None] = {
     "CancelReservation": outcomes.cancel_reservation,
     "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": availability.change_availability,
-    "ChangeConfiguration": security_profiles.security_or(configuration.change_configuration),
+    "ChangeConfiguration": security_or(configuration.change_configuration),
     "ClearCache": None,
     "ClearChargingProfile": smart_charging.clear_charging_profile,
     "DataTransfer": data_transfer.outcome,
     "DeleteCertificate": certificates.delete_certificate,
-    "ExtendedTriggerMessage": security_profiles.security_or(certificates.extended_trigger_message),
+    "ExtendedTriggerMessage": security_or(certificates.extended_trigger_message),
     "GetCompositeSchedule": smart_charging.get_composite_schedule,
     "GetConfiguration": configuration.get_configuration,
     "GetDiagnostics": diagnostics.diagnostics_outcome,
     "GetInstalledCertificateIds": certificates.get_installed_certificate_ids,
     "GetLocalListVersion": local_list.get_local_list_version,
     "GetLog": diagnostics.log_outcome,
-    "InstallCertificate": security_profiles.security_or(certificates.install_certificate),
+    "InstallCertificate": security_or(certificates.install_certificate),
     "RemoteStartTransaction": remote.remote_start_transaction,
     "RemoteStopTransaction": remote.remote_stop_transaction,
     "ReserveNow": reservations.reserve_now,
@@ -153,4 +154,6 @@ SECTIONS = {
     "UpdateFirmware": "5.19",
 }
 
-CONTENTS = Contents("1.6", INBOUND, OUTBOUND, NOT_OFFERED, SECTIONS, writers=WRITERS)
+CONTENTS = Contents(
+    "1.6", INBOUND, OUTBOUND, NOT_OFFERED, SECTIONS, writers=WRITERS, passwords=security_profiles.PASSWORDS
+)

@@ -1,14 +1,11 @@
-"""BootNotification, Heartbeat and SetNetworkProfile (B01 to B04, B09, G02)."""
-
-from typing import Any
+"""BootNotification and Heartbeat (B01 to B04, G02)."""
 
 from cpo.lib import clock
-from stations.models import Command, NetworkProfile
 from stations.ocpp import boot
 from stations.ocpp.codec import timestamp
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
-from stations.services import network_profiles, provisioning
+from stations.services import provisioning
 
 # member of ChargingStationType -> fact of the station
 BOOT = {
@@ -54,23 +51,3 @@ def heartbeat(link: Link, incoming: Incoming) -> Payload:
 def ask_for_boot() -> tuple[str, Payload]:
     """Say that a station shall send its BootNotification (F06)."""
     return "TriggerMessage", {"requestedMessage": "BootNotification"}
-
-
-def write_network_profile(*, slot: int, data: dict[str, Any]) -> tuple[str, Payload]:
-    """Write SetNetworkProfile (B09)."""
-    return "SetNetworkProfile", {"configurationSlot": slot, "connectionData": data}
-
-
-def set_network_profile(command: Command, answer: Payload | None) -> None:
-    """Keep what the station made of a profile (B09.FR.01 to FR.03)."""
-    State = NetworkProfile.State
-    words = {"Accepted": State.ACCEPTED, "Rejected": State.REJECTED, "Failed": State.FAILED}
-    info = (answer or {}).get("statusInfo") or {}
-
-    network_profiles.answered(
-        command,
-        slot=command.payload["configurationSlot"],
-        data=command.payload["connectionData"],
-        state=words[answer["status"]] if answer is not None else State.UNKNOWN,
-        reason=str(info.get("reasonCode") or command.error_description),
-    )

@@ -137,38 +137,81 @@ async def test_tc_b_22_csms_an_immediate_reset_ends_the_transaction(server: Serv
     assert (await rows(ChargingSession.objects.get)).stop_reason == "ImmediateReset"
 
 
-@BOTH
-@pytest.mark.parametrize(
-    ("kind", "status"), [("OnIdle", "Accepted"), ("OnIdle", "Scheduled"), ("Immediate", "Accepted")]
-)
-async def test_tc_b_25_to_27_csms_reset_of_an_evse(
-    server: Server, version: str, kind: str, status: str
-) -> None:
-    assert await rows(Evse.objects.filter(number=EVSE["id"]).exists)
-    async with station(server, version) as socket:
-        await reset(kind, 1)
-        question = await accept(socket, "Reset", status=status)
-        command = await eventually(lambda: Command.objects.filter(status="answered").first())
+async def reset_of_evse(socket: RawSocket, kind: str, status: str) -> None:
+    """Reset EVSE 1, which answers so."""
+    await reset(kind, 1)
+    question = await accept(socket, "Reset", status=status)
+    command = await eventually(lambda: Command.objects.filter(status="answered").first())
 
     assert question == {"type": kind, "evseId": 1}
     assert command.result["status"] == status
 
 
 @BOTH
-@pytest.mark.parametrize(
-    ("answer", "state"), [("Accepted", "accepted"), ("Rejected", "rejected"), ("Failed", "failed")]
-)
-async def test_tc_b_42_and_44_csms_network_profile(
-    server: Server, version: str, answer: str, state: str
+async def test_tc_b_25_csms_reset_of_an_evse_without_a_transaction(server: Server, version: str) -> None:
+    assert await rows(Evse.objects.filter(number=EVSE["id"]).exists)
+    async with station(server, version) as socket:
+        await reset_of_evse(socket, "OnIdle", "Accepted")
+
+
+@BOTH
+async def test_tc_b_26_csms_an_evse_is_reset_once_its_transaction_is_over(
+    server: Server, version: str
 ) -> None:
     async with station(server, version) as socket:
-        await do(lambda ada: network_profiles.set_slot(ada, slot=2, data=PROFILE, confirmed=True))
-        question = await accept(socket, "SetNetworkProfile", status=answer)
-        found = await eventually(lambda: NetworkProfile.objects.filter(state=state).first())
+        for told_event in visit()[:2]:
+            await socket.call("TransactionEvent", told_event)
+        await reset_of_evse(socket, "OnIdle", "Scheduled")
+        for told_event in visit()[2:]:
+            assert (await socket.call("TransactionEvent", told_event))[0] == 3
+
+    assert (await rows(ChargingSession.objects.get)).energy_wh == 3000
+
+
+@BOTH
+async def test_tc_b_27_csms_an_immediate_reset_of_an_evse_ends_its_transaction(
+    server: Server, version: str
+) -> None:
+    stopped = {"stoppedReason": "ImmediateReset"}
+    ended = event("Ended", 3, register_wh=4000, triggerReason="ResetCommand", info=stopped)
+    async with station(server, version) as socket:
+        for told_event in visit()[:3]:
+            await socket.call("TransactionEvent", told_event)
+        await reset_of_evse(socket, "Immediate", "Accepted")
+        assert (await socket.call("TransactionEvent", ended))[0] == 3
+
+    assert (await rows(ChargingSession.objects.get)).stop_reason == "ImmediateReset"
+
+
+async def set_profile(socket: RawSocket, answer: str, state: str) -> NetworkProfile:
+    """Set slot 2, which the station answers so, and see what became of it."""
+    await do(lambda ada: network_profiles.set_slot(ada, slot=2, data=PROFILE, confirmed=True))
+    question = await accept(socket, "SetNetworkProfile", status=answer)
+    found = await eventually(lambda: NetworkProfile.objects.filter(state=state).first())
 
     assert question == {"configurationSlot": 2, "connectionData": PROFILE}
+    assert found is not None
+    return found
+
+
+@BOTH
+async def test_tc_b_42_csms_a_network_profile_is_accepted(server: Server, version: str) -> None:
+    async with station(server, version) as socket:
+        found = await set_profile(socket, "Accepted", "accepted")
+
     assert (found.slot, found.url, found.security_profile) == (2, PROFILE["ocppCsmsUrl"], 2)
     assert "geheim" not in str(found.data)
+
+
+@BOTH
+async def test_tc_b_44_csms_a_network_profile_fails(server: Server, version: str) -> None:
+    async with station(server, version) as socket:
+        assert (await set_profile(socket, "Failed", "failed")).slot == 2
+
+
+async def test_b09_fr_02_a_network_profile_is_rejected(server: Server) -> None:
+    async with station(server) as socket:
+        assert (await set_profile(socket, "Rejected", "rejected")).slot == 2
 
 
 async def test_a_network_profile_is_confirmed(server: Server) -> None:
