@@ -1,5 +1,6 @@
 """Schedules for vehicles that say what they need through ISO 15118 (2.x K15 to K20)."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,11 +17,12 @@ from stations.services import (
     capabilities,
     commands,
     composite_schedules,
+    energy_transfers,
     profile_rows,
     profile_shapes,
     smart_charging,
 )
-from stations.services.errors import StationsError
+from stations.services.errors import InvalidPayload, NotOpen, StationsError, UnsuitedProfile
 
 log = structlog.get_logger(__name__)
 Status = ChargingNeeds.Status
@@ -45,18 +47,22 @@ def told(
 
     Accepted: its TxProfile is on the way. Processing: its transaction is not known yet, the sweep sends it. Nothing
     can be sent: Rejected, or for ISO 15118-20 NoChargingProfile, because Rejected would end the transaction there
-    (`knows_no_profile`: the version has the word).
+    (`knows_no_profile`: the version has the word). A transfer that its driver may not use is Rejected in any case
+    (Q01.FR.04, K18.FR.22, K19.FR.15).
     """
     needs, detail = None, ""
     try:
         needs = read(wire)
     except InvalidProfile as error:
         detail = str(error)
+    session = profile_rows.running(station.pk, evse_number)
+    before = ChargingNeeds.objects.filter(station=station, evse_number=evse_number).first()
+    is_same_session = before is not None and session is not None and before.session_id == session.pk
     row, _ = ChargingNeeds.objects.update_or_create(
         station=station,
         evse_number=evse_number,
         defaults={
-            "session": profile_rows.running(station.pk, evse_number),
+            "session": session,
             "status": Status.PROCESSING,
             "told": wire,
             "transfer": needs.transfer[:20] if needs else "",
@@ -71,10 +77,14 @@ def told(
             "schedule": None,
             "schedule_base": None,
             "schedule_is_within": None,
+            "max_w": before.max_w if before is not None and is_same_session else None,  # still what we allow
+            "begun_wh": session.energy_wh if session else Decimal(0),
         },
     )
     refusal = Status.NO_PROFILE if knows_no_profile and needs and needs.is_iso20 else Status.REJECTED
-    if needs is None or not capabilities.of(station).is_smart:
+    if needs is not None and not energy_transfers.may(session, needs.transfer):
+        row.status, row.detail = Status.REJECTED, f"{needs.transfer} is not permitted"
+    elif needs is None or not capabilities.of(station).is_smart:
         row.status = refusal
         row.detail = row.detail or "the station does not know smart charging"
     elif row.session is not None:
@@ -116,6 +126,42 @@ def schedule_told(
     return is_within
 
 
+@transaction.atomic(savepoint=False)
+def renegotiate(
+    session: ChargingSession,
+    *,
+    max_w: Decimal | None = None,
+    departure_at: datetime | None = None,
+    requested_by: str = "",
+    user: Any = None,
+) -> InstalledProfile:
+    """Give a vehicle a new schedule while it charges (K16): at the most `max_w`, by `departure_at` if that is sooner.
+
+    It is made of what the vehicle told and what it has got since, and takes the place of the one before it under the
+    same id, so that nothing is unlimited in between. None: no maximum of ours, the departure that the vehicle told.
+    Raise `NotOpen` when the session is over, `UnsuitedProfile` where its vehicle told no needs, `InvalidPayload` for
+    a maximum that is none, and what `smart_charging.install` raises.
+    """
+    if session.status != ChargingSession.Status.ACTIVE:
+        raise NotOpen("the session has already ended")
+    if max_w is not None and max_w <= 0:
+        raise InvalidPayload("max_w", "must be more than 0")
+    rows = ChargingNeeds.objects.select_for_update(of=["self"]).select_related(
+        "station__location", "session__evse"
+    )
+    row = rows.filter(session=session).first()
+    if row is None:
+        raise UnsuitedProfile("session", "its vehicle has told no needs")
+    needs = read(row.told)
+    soonest = min([at for at in (needs.departure_at, departure_at) if at is not None], default=None)
+    row.max_w, row.renegotiations = max_w, 0
+    row.profile = _install(row, replace(needs, departure_at=soonest), requested_by=requested_by, user=user)
+    row.status, row.detail = Status.ACCEPTED, ""
+    row.save()
+    events.publish(ChargingProfilesChanged(row.station_id))
+    return row.profile
+
+
 def sweep() -> int:
     """Send the schedules that waited for their transaction; return how many."""
     count = 0
@@ -141,34 +187,40 @@ def sweep() -> int:
 
 def _send(row: ChargingNeeds, needs: Needs) -> bool:
     """Install the TxProfile for the needs of the running transaction (K15.FR.07)."""
+    try:
+        with transaction.atomic():
+            row.profile = _install(row, needs, requested_by=SOURCE, keep_offline=True)
+    except StationsError as error:
+        row.detail = str(error)[:255]
+        return False
+    return True
+
+
+def _install(row: ChargingNeeds, needs: Needs, **options: Any) -> InstalledProfile:
     session = row.session
     assert session is not None
     station = row.station
     can, place = capabilities.of(station), profile_shapes.place_of(station, row.evse_number)
     most = [value for value in (row.max_tuples, can.max_periods) if value]
+    place_max_w = _place_max_w(session, needs)
     profile = profile_of(
-        needs,
+        _left(row, needs),
         evse=row.evse_number,
         stack_level=max((can.max_stack_level or 0) - 1, 0),  # who manages power has the highest
-        place_max_w=_place_max_w(session, needs),
+        place_max_w=place_max_w if row.max_w is None else min(row.max_w, place_max_w),
         now=clock.now(),
         transaction_id=session.transaction_id,
         voltage_v=place.voltage_v,
         max_periods=min(most) if most else None,
     )
-    try:
-        with transaction.atomic():
-            row.profile = smart_charging.install(
-                station,
-                profile=profile,
-                source=SOURCE,
-                requested_by=SOURCE,
-                keep_offline=True,
-            )
-    except StationsError as error:
-        row.detail = str(error)[:255]
-        return False
-    return True
+    return smart_charging.install(station, profile=profile, source=SOURCE, **options)
+
+
+def _left(row: ChargingNeeds, needs: Needs) -> Needs:
+    """Return what the vehicle still needs: it has charged since it told (K16.FR.09)."""
+    if needs.energy_wh is None or row.session is None:
+        return needs
+    return replace(needs, energy_wh=max(needs.energy_wh - (row.session.energy_wh - row.begun_wh), Decimal(0)))
 
 
 def _place_max_w(session: ChargingSession, needs: Needs) -> Decimal:

@@ -22,6 +22,7 @@ from stations.charging_profiles import (
     from_v2,
 )
 from stations.charging_profiles.fields import written
+from stations.charging_profiles.v2 import NUMBERS
 from stations.events import ChargingProfilesChanged
 from stations.models import (
     ChargingSession,
@@ -240,19 +241,20 @@ def _compare(
     )
     if row is None:
         return
-    row.is_verified = None
+    row.is_verified, why = None, ""
     if outcome == "Accepted" and schedule is not None:
-        row.is_verified = not _allows_more(station, evse_number, schedule)
+        why = _what_is_wrong(station, evse_number, schedule)
+        row.is_verified = not why
     had_it = row.epoch == row.station.epoch  # else it was asked after the station had been away
     if row.is_verified is False and not had_it:
         row.state, row.next_try_at = InstalledProfile.State.UNKNOWN, clock.now()  # it is sent again
-        row.detail = "after it was away, the station's composite schedule allows more"
+        row.detail = f"after it was away, {why}"
     elif row.is_verified is False:
-        row.detail = "the station's composite schedule allows more"
+        row.detail = why
         review.raise_item(
             "charging_profile",
             key=f"charging_profile:{row.pk}:unverified",
-            summary=f"{station.identity}: charging profile {row.profile_id} was accepted, but more is allowed",
+            summary=f"{station.identity}: charging profile {row.profile_id} was accepted, but {why}"[:255],
             station=station,
             facts={"profile": row.profile_id, "evse": evse_number},
         )
@@ -260,7 +262,8 @@ def _compare(
     row.save(update_fields=["is_verified", "detail", "epoch", "state", "next_try_at"])
 
 
-def _allows_more(station: ChargingStation, evse_number: int, theirs: CompositeSchedule) -> bool:
+def _what_is_wrong(station: ChargingStation, evse_number: int, theirs: CompositeSchedule) -> str:
+    """Say in which way a station does not follow its profiles; '' when it does."""
     now = clock.now()
     if abs(theirs.start - now) > CLOCK_OFF:
         theirs = CompositeSchedule(theirs.evse, now, theirs.duration_s, theirs.rate_unit, theirs.periods)
@@ -273,12 +276,50 @@ def _allows_more(station: ChargingStation, evse_number: int, theirs: CompositeSc
             unit=theirs.rate_unit,
         )
     except InvalidProfile:
-        return False
-    return any(difference.is_more for difference in differences(ours, theirs))
+        return ""
+    if any(difference.is_more for difference in differences(ours, theirs)):
+        return "the station's composite schedule allows more"
+    return steered_otherwise(ours, theirs)
+
+
+def steered_otherwise(ours: CompositeSchedule, theirs: CompositeSchedule) -> str:
+    """Say where a station's set points or discharge limits are not ours; '' when they are (Q03, V2X.02 to V2X.04).
+
+    Discharging is negative on both sides: a set point with the wrong sign is the first thing that this finds. A
+    station may feed back less than it may, never more.
+    """
+    tolerance = TOLERANCE[ours.rate_unit]
+    end = min(_end(ours), _end(theirs))
+    moments = sorted({moment for each in (ours, theirs) for moment in _changes(each) if moment < end})
+    for moment in moments:
+        mine, yours = ours.at(moment), theirs.at(moment)
+        if mine is None or yours is None:
+            continue
+        if mine.setpoint is not None and (
+            yours.setpoint is None or abs(mine.setpoint - yours.setpoint) > tolerance
+        ):
+            return f"its set point is {_shown(yours.setpoint)} instead of {_shown(mine.setpoint)}"
+        limit = mine.discharge_limit
+        if (
+            limit is not None
+            and yours.discharge_limit is not None
+            and yours.discharge_limit < limit - tolerance
+        ):
+            return f"it may feed back {_shown(-yours.discharge_limit)} instead of {_shown(-limit)}"
+    return ""
+
+
+def _shown(value: Decimal | None) -> str:
+    return "none" if value is None else f"{value.normalize():f}"
 
 
 def _as_v2(schedule: CompositeSchedule, evse_number: int) -> dict[str, Any]:
-    names = {"start_period_s": "startPeriod", "limit": "limit", "number_phases": "numberPhases"}
+    names = {
+        "start_period_s": "startPeriod",
+        "number_phases": "numberPhases",
+        "operation_mode": "operationMode",
+    }
+    names |= {ours: name for name, ours in NUMBERS.items()}
     periods = [
         {names[name]: value for name, value in asdict(period).items() if name in names and value is not None}
         for period in schedule.periods

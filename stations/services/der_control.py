@@ -12,8 +12,8 @@ from cpo.lib import clock, events
 from stations.events import DERControlChanged
 from stations.models import ChargingStation, Command, DERControl
 from stations.models.locations import new_uid
-from stations.services import requests
-from stations.services.errors import InvalidPayload
+from stations.services import requests, review
+from stations.services.errors import InvalidPayload, NotOpen
 
 State, Type = DERControl.State, DERControl.Type
 ONLY_DEFAULT = frozenset({Type.ENTER_SERVICE.value, Type.GRADIENTS.value})  # R04.FR.14
@@ -173,16 +173,66 @@ def matching(
     return list(rows)
 
 
-def close(station: ChargingStation, rows: Sequence[DERControl]) -> None:
-    """End controls that do not lie on the station any more; what is still on its way there stays."""
+def close(station: ChargingStation, rows: Sequence[DERControl], *, otherwise: str = State.CLEARED) -> None:
+    """End controls that do not lie on the station any more; what is still on its way there stays.
+
+    `otherwise`: what becomes of one whose time is not over yet.
+    """
     now = clock.now()
     for row in rows:
         if row.state != State.WANTED:
             over_at = _over_at(row)
-            row.state = State.ENDED if over_at is not None and over_at <= now else State.CLEARED
+            row.state = State.ENDED if over_at is not None and over_at <= now else otherwise
             row.ended_at = row.ended_at or now
             row.save(update_fields=["state", "ended_at"])
     _publish(station)
+
+
+def missed(station: ChargingStation, rows: Sequence[DERControl]) -> None:
+    """Note that a station's report did not name controls: ours that nobody took back are lost, which is drift.
+
+    A review item says so; sending them again is the operator's decision (`again`), for the grid's rules are his.
+    """
+    ours = [
+        row
+        for row in rows
+        if row.requested_by and row.state in (State.ACCEPTED, State.STARTED, State.UNKNOWN)
+    ]
+    close(station, [row for row in rows if row not in ours])
+    close(station, ours, otherwise=State.LOST)
+    lost = [row for row in ours if row.state == State.LOST]
+    if lost:
+        review.raise_item(
+            "station_alert",
+            key=f"der_lost:{lost[0].pk}",
+            summary=f"{station.identity} has lost DER controls: {', '.join(sorted({row.type for row in lost}))}",
+            station=station,
+            facts={"controls": [row.control_id for row in lost]},
+        )
+
+
+@transaction.atomic(savepoint=False)
+def again(
+    row: DERControl, *, requested_by: str = "", user: Any = None, queue_offline: bool = False
+) -> Wanted:
+    """Give the station a control that it has lost or refused once more, under a new id. Raise as `put` does."""
+    if row.state not in (State.LOST, State.REFUSED, State.UNKNOWN):
+        raise NotOpen("the control lies on the station, or was taken back")
+    made = put(
+        row.station,
+        type=row.type,
+        is_default=row.is_default,
+        priority=row.priority,
+        settings=row.settings,
+        starts_at=row.starts_at,
+        duration_s=row.duration_s,
+        requested_by=requested_by,
+        user=user,
+        queue_offline=queue_offline,
+    )
+    row.state, row.superseded_by = State.CLEARED, made.control.control_id
+    row.save(update_fields=["state", "superseded_by"])
+    return made
 
 
 def reported(station: ChargingStation, control: Control, *, is_superseded: bool) -> None:

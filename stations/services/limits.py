@@ -14,8 +14,8 @@ from django.db import transaction
 
 from cpo.lib import clock
 from stations import ports
-from stations.models import ChargingSession, SessionLimit, Variable
-from stations.services import remote, wake
+from stations.models import ChargingSession, Command, RemoteRequest, SessionLimit, StartLimit, Variable
+from stations.services import remote, review, wake
 from stations.services.errors import InvalidPayload, NotOpen, StationsError
 
 log = structlog.get_logger(__name__)
@@ -55,11 +55,7 @@ def put(
         "max_cost": max_cost,
         "max_soc_percent": max_soc_percent,
     }
-    for name, value in values.items():
-        if value is not None and value <= 0:
-            raise InvalidPayload(name, "must be more than 0")
-    if max_soc_percent is not None and max_soc_percent > 100:
-        raise InvalidPayload("max_soc_percent", "must be at most 100")
+    check(values)
     if session.status == Status.ENDED:
         raise NotOpen("the session has already ended")
     row = SessionLimit.objects.select_for_update().filter(session=session).first() or SessionLimit(
@@ -72,6 +68,36 @@ def put(
     row.save()
     wake.changed(session.station_id)
     return row
+
+
+def check(values: Mapping[str, Decimal | int | None]) -> None:
+    """Raise `InvalidPayload` for values, by the names of `SessionLimit`, that cannot be limits."""
+    for name, value in values.items():
+        if value is not None and value <= 0:
+            raise InvalidPayload(name, "must be more than 0")
+    soc = values.get("max_soc_percent")
+    if soc is not None and soc > 100:
+        raise InvalidPayload("max_soc_percent", "must be at most 100")
+
+
+@transaction.atomic(savepoint=False)
+def of_start(command: Command, values: Mapping[str, Decimal | int | None]) -> StartLimit | None:
+    """Keep limits for the session that a remote start brings about; None when nothing is limited."""
+    check(values)
+    given = {name: value for name, value in values.items() if value is not None}
+    return StartLimit.objects.create(command=command, **given) if given else None
+
+
+@transaction.atomic(savepoint=False)
+def begun(command: Command, session: ChargingSession) -> None:
+    """Give a session the limits of the remote start that brought it about, once."""
+    row = StartLimit.objects.select_for_update().filter(command=command, session=None).first()
+    if row is None:
+        return
+    row.session = session
+    row.save(update_fields=["session"])
+    if session.status != Status.ENDED:
+        put(session, **{name: getattr(row, name) for name in FIELDS.values()}, by=command.requested_by)
 
 
 @transaction.atomic(savepoint=False)
@@ -110,8 +136,19 @@ def values_of(row: SessionLimit) -> dict[str, Decimal | int]:
 
 
 def sweep() -> int:
-    """Stop the running sessions that have reached a limit which nobody else keeps; return how many were asked to."""
-    rows = SessionLimit.objects.filter(session__status=Status.ACTIVE, times_asked__lt=TIMES)
+    """Stop the running sessions that have reached a limit which nobody else keeps; return how many were asked to.
+
+    Sessions that remote starts with limits brought about get theirs first.
+    """
+    started = RemoteRequest.objects.filter(
+        command__start_limit__session=None,
+        command__start_limit__isnull=False,
+        state=RemoteRequest.State.SUCCEEDED,
+    ).exclude(session=None)
+    for request in started.select_related("command", "session"):
+        assert request.session is not None
+        begun(request.command, request.session)
+    rows = SessionLimit.objects.filter(session__status=Status.ACTIVE, times_asked__lte=TIMES)
     return sum(_look_at(pk) for pk in list(rows.values_list("pk", flat=True)))
 
 
@@ -125,6 +162,11 @@ def _look_at(pk: int) -> bool:
     kind = row.reached or reached(row)
     if not kind:
         return False
+    if row.times_asked == TIMES:  # the last stop has had its time, too
+        _give_up(row)
+        row.times_asked += 1
+        row.save(update_fields=["times_asked"])
+        return False
     row.reached, row.reached_at, row.asked_at = kind, row.reached_at or now, now
     try:
         remote.stop(row.session, requested_by=f"limit of {kind}")
@@ -133,6 +175,24 @@ def _look_at(pk: int) -> bool:
         log.info("limit not enforced", session=row.session_id, kind=kind, why=type(error).__name__)
     row.save(update_fields=["reached", "reached_at", "asked_at", "times_asked"])
     return True
+
+
+def _give_up(row: SessionLimit) -> None:
+    """Hand a session over that went on after all our stops; the row is done with, a new limit begins anew."""
+    session = row.session
+    review.raise_item(
+        "command_outcome",
+        key=f"limit:{session.pk}:{row.set_at:%Y%m%d%H%M%S}",
+        summary=f"{session.station.identity}: {session.transaction_id} goes on beyond its limit of {row.reached}, "
+        f"asked to stop {row.times_asked} times",
+        station=session.station,
+        session=session,
+        facts={
+            "kind": row.reached,
+            "limit": str(values_of(row).get(row.reached, "")),
+            "asked": row.times_asked,
+        },
+    )
 
 
 def reached(row: SessionLimit) -> str:

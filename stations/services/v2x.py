@@ -1,7 +1,7 @@
 """Energy in both directions: permission, what the vehicle does, what it fed back, grid signals (OCPP 2.1 block Q)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,20 +9,23 @@ from django.db import transaction
 
 from cpo.lib import clock, events
 from stations.events import EnergyServicesChanged
-from stations.models import BidirectionalSession, ChargingSession, ChargingStation, Command, GridSignal
-from stations.services import metering, requests
+from stations.models import (
+    BidirectionalSession,
+    ChargingSession,
+    ChargingStation,
+    Command,
+    GridSignal,
+    MeterSample,
+    ReadingKind,
+)
+from stations.services import energy_transfers, metering, requests
 from stations.services.errors import InvalidPayload, NotOpen
 from stations.services.metering import SeriesSample
 
 State = BidirectionalSession.State
 EXPORT = "Energy.Active.Export.Register"
-# EnergyTransferModeEnumType
-MODES = frozenset(
-    {
-        "AC_single_phase", "AC_two_phase", "AC_three_phase", "DC", "AC_BPT", "AC_BPT_DER", "AC_DER", "DC_BPT",
-        "DC_ACDP", "DC_ACDP_BPT", "WPT",
-    }
-)  # fmt: skip
+RECENT = timedelta(minutes=3)  # how far back the sweep looks for sessions that have new readings
+AT_ONCE = 500
 
 
 @transaction.atomic(savepoint=False)
@@ -35,9 +38,9 @@ def allow(
     """
     if session.status == ChargingSession.Status.ENDED:
         raise NotOpen("the session has already ended")
-    wrong = sorted(set(modes) - MODES)
-    if wrong or not modes:
-        raise InvalidPayload("modes", f"{wrong[0]} is no transfer mode" if wrong else "name one at least")
+    energy_transfers.check(modes)
+    if not modes:
+        raise InvalidPayload("modes", "name one at least")
     row = _row(session)
     row.allowed, row.allowed_state, row.changed_at = list(modes), State.WANTED, clock.now()
     row.save(update_fields=["allowed", "allowed_state", "changed_at"])
@@ -74,21 +77,59 @@ def told(session: ChargingSession, *, mode: str, at: datetime) -> None:
     row.save(update_fields=["operation_mode", "mode_at", "exported_wh", "changed_at"])
 
 
+@transaction.atomic(savepoint=False)
+def measured(session: ChargingSession) -> Decimal | None:
+    """Keep what a session has fed back by its export register, whether its station speaks of a mode or not.
+
+    Any version: 1.6 and 2.0.1 have the register but no mode. Nothing is kept of a register that does not move.
+    """
+    found = exported_wh(session)
+    if found:
+        row = _row(session)
+        if row.exported_wh != found:
+            row.exported_wh, row.changed_at = found, clock.now()
+            row.save(update_fields=["exported_wh", "changed_at"])
+            events.publish(EnergyServicesChanged(session.station_id))
+    return found
+
+
+def sweep() -> int:
+    """Look at sessions with new readings of an export register; return how many have fed something back.
+
+    Sessions are asked in a worker, never while a message is answered: a fleet without such registers pays nothing.
+    """
+    kinds = list(ReadingKind.objects.filter(measurand=EXPORT).values_list("pk", flat=True))
+    if not kinds:
+        return 0
+    changed = ChargingSession.objects.filter(last_updated__gte=clock.now() - RECENT)
+    spans = dict(changed.order_by("-last_updated").values_list("pk", "started_at")[:AT_ONCE])
+    if not spans:
+        return 0
+    samples = MeterSample.objects.filter(
+        session_id__in=spans, kind_id__in=kinds, sampled_at__gte=min(spans.values())
+    )
+    found = set(samples.values_list("session_id", flat=True).distinct())
+    return sum(measured(session) is not None for session in ChargingSession.objects.filter(pk__in=found))
+
+
 def exported_wh(session: ChargingSession) -> Decimal | None:
     """Return what the vehicle has fed back in Wh, from the export register; None when it was not measured."""
     return exported(metering.series(session, measurands=[EXPORT]))
 
 
 def exported(samples: Iterable[SeriesSample]) -> Decimal | None:
-    """Sum the rises of an export register up, in Wh; where there is no total, of its phases.
+    """Sum the rises of an export register up, in Wh; where there is no total, of its phases; at the outlet, if told.
 
     A register that falls was reset or replaced: it counts on from there, and nothing is made up for the gap.
     """
-    by_phase: dict[str, list[SeriesSample]] = {}
+    by_place: dict[str, dict[str, list[SeriesSample]]] = {}
     for sample in samples:
-        by_phase.setdefault(sample.phase, []).append(sample)
-    if not by_phase:
+        by_place.setdefault(sample.location, {}).setdefault(sample.phase, []).append(sample)
+    if not by_place:
         return None
+    by_phase = by_place[
+        min(by_place, key=lambda place: (place not in ("", "Outlet"), place))
+    ]  # of several meters one
     phases = [""] if "" in by_phase else sorted(by_phase)
     return sum((_rises(by_phase[phase]) for phase in phases), Decimal(0))
 

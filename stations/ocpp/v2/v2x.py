@@ -1,13 +1,27 @@
-"""NotifyAllowedEnergyTransfer and AFRRSignal (block Q, 2.1)."""
+"""NotifyAllowedEnergyTransfer, AFRRSignal and what Authorize says about energy transfers (block Q, 2.1)."""
 
 from datetime import datetime
 
 from stations.models import BidirectionalSession, Command
 from stations.ocpp.codec import timestamp
-from stations.ocpp.route import Payload
-from stations.services import v2x
+from stations.ocpp.link import Link
+from stations.ocpp.route import Incoming, Payload
+from stations.ocpp.v2 import authorization, values
+from stations.services import authorization as tokens
+from stations.services import energy_transfers, v2x
 
 State = BidirectionalSession.State
+
+
+def authorize(link: Link, incoming: Incoming) -> Payload:
+    """Answer Authorize as before, and say which energy transfers the driver may use, if that is known (Q01.FR.01)."""
+    answer = authorization.authorize(link, incoming)
+    if answer["idTokenInfo"]["status"] != "Accepted":
+        return answer
+    token = tokens.known(values.id_token(incoming.payload["idToken"]))
+    modes = energy_transfers.told(link.station, token)
+
+    return answer | ({"allowedEnergyTransfer": modes} if modes else {})
 
 
 def write_allow(*, transaction_id: str, modes: list[str]) -> tuple[str, Payload]:

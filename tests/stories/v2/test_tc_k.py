@@ -1,101 +1,55 @@
-"""Smart charging of 2.x over a real socket: block K, and chapter 3 of part 6 (TC_K_*_CSMS)."""
+"""Part 6, chapter 3: smart charging (TC_K_*_CSMS), each test case under its id."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 import pytest
-from django.db.models import F
 
-from cpo.lib import clock
-from stations.charging_profiles import (
-    ChargingProfile,
-    ChargingSchedule,
-    ChargingSchedulePeriod,
-    Criteria,
-    Kind,
-    OperationMode,
-    Purpose,
-    RateUnit,
-    Recurrency,
-)
+from stations.charging_profiles import Criteria, Kind, Purpose, RateUnit, Recurrency
 from stations.models import (
+    ChargingNeeds,
     ChargingSession,
-    ChargingStation,
     CompositeReport,
     Evse,
     InstalledProfile,
-    PriorityCharging,
     ProfileReport,
 )
 from stations.services import (
     capabilities,
     charging_limits,
+    charging_needs,
     composite_schedules,
-    dynamic_charging,
-    profile_reports,
-    profile_upkeep,
     remote,
     smart_charging,
 )
 from stations.services.profile_reports import Scope
 from tests.processes import Server
-from tests.stories.raw import RawSocket, verdicts
+from tests.stories.raw import RawSocket
 from tests.stories.story import eventually, rows
-from tests.stories.v2.device import accept, asked, reply
-from tests.stories.v2.station import EVSE, TOKEN, event, station
+from tests.stories.v2.device import accept, asked
+from tests.stories.v2.smart_charging import (
+    EIGHT,
+    LIMIT,
+    SIX,
+    ada,
+    charging,
+    installed,
+    needed,
+    needs,
+    planned,
+    profile,
+    reaches,
+    report,
+    reported,
+    taken,
+    told,
+)
+from tests.stories.v2.station import event, station
 
 pytestmark = pytest.mark.usefixtures("ada")
 VERSIONS = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
-NUMBERS = count(1)
-STARTED = "2026-11-20T00:00:00Z"
-EIGHT, SIX = Decimal(8), Decimal(6)
-
-
-def ada() -> ChargingStation:
-    return ChargingStation.objects.get(identity="ADA-1")
-
-
-def profile(**changes: Any) -> ChargingProfile:
-    """Give a default profile of EVSE 1 with 8 A, as the test cases describe it."""
-    now = clock.now().replace(microsecond=0)
-    period = changes.pop("period", ChargingSchedulePeriod(0, EIGHT, number_phases=3))
-    schedule = ChargingSchedule(RateUnit.A, (period,), start_schedule=now, duration_s=300)
-    fields = {
-        "id": 0, "stack_level": 0, "purpose": Purpose.TX_DEFAULT, "kind": Kind.ABSOLUTE, "schedules": (schedule,),
-        "evse": 1, "valid_from": now, "valid_to": now + timedelta(minutes=5),
-    }  # fmt: skip
-    return ChargingProfile(**fields | changes)
-
-
-async def installed(made: ChargingProfile, **options: Any) -> InstalledProfile:
-    return await rows(lambda: smart_charging.install(ada(), profile=made, **options))
-
-
-async def reaches(row: InstalledProfile, state: str) -> InstalledProfile:
-    found = await eventually(lambda: InstalledProfile.objects.filter(pk=row.pk, state=state).first())
-    assert found is not None
-    return found
-
-
-async def taken(socket: RawSocket, status: str = "Accepted") -> dict[str, Any]:
-    """Answer the next SetChargingProfile, and the question that follows what was accepted."""
-    told: dict[str, Any] = await accept(socket, "SetChargingProfile", status=status)
-    return told
-
-
-@asynccontextmanager
-async def charging(server: Server, version: str) -> AsyncIterator[RawSocket]:
-    """Open a station at whose EVSE 1 Bo charges."""
-    async with station(server, version) as socket:
-        began = event("Started", 0, register_wh=1000, idToken=TOKEN, evse=EVSE, triggerReason="Authorized")
-        await socket.call("TransactionEvent", began)
-        await eventually(lambda: ChargingSession.objects.active().exists())
-        yield socket
 
 
 # --- SetChargingProfile (K01 to K05)
@@ -216,44 +170,6 @@ async def test_tc_k_70_csms_profiles_of_several_levels_lie_beside_each_other(
     assert len({each["chargingProfile"]["id"] for each in told}) == 2
 
 
-@VERSIONS
-async def test_k01_a_refused_unit_is_tried_in_the_other_one(server: Server, version: str) -> None:
-    async with station(server, version) as socket:
-        row = await installed(profile())
-        await taken(socket, "Rejected")
-        again = await taken(socket)
-        await reaches(row, "installed")
-
-    assert again["chargingProfile"]["chargingSchedule"][0]["chargingRateUnit"] == "W"
-
-
-@VERSIONS
-async def test_k01_an_unanswered_profile_stays_wished(server: Server, version: str) -> None:
-    async with station(server, version) as socket:
-        row = await installed(profile())
-        request = await asked(socket, "SetChargingProfile")
-        await reaches(row, "unknown")
-        await reply(socket, request, {"status": "Accepted"})  # late
-        await reaches(row, "installed")
-
-
-async def test_k01_two_profiles_of_one_place_take_turns(server: Server) -> None:
-    """K01.FR.06: the one that lies there is cleared before the other is sent, and comes back after it."""
-    async with station(server, "2.1") as socket:
-        kept = await rows(lambda: smart_charging.default_limit(ada(), evse_number=1, amps=EIGHT))
-        await taken(socket)
-        await reaches(kept, "installed")
-        await accept(socket, "GetCompositeSchedule", status="Rejected")
-        evse = await rows(lambda: Evse.objects.get(station=ada(), number=1))
-        [passing] = await rows(lambda: smart_charging.set_limit(evse, amps=SIX, source="load balancer"))
-        gone = await accept(socket, "ClearChargingProfile")
-        await taken(socket)
-        await reaches(passing, "installed")
-
-    assert gone == {"chargingProfileId": kept.profile_id}
-    assert (await reaches(kept, "displaced")).is_wanted
-
-
 # --- ClearChargingProfile (K10)
 
 
@@ -271,177 +187,175 @@ async def test_tc_k_05_csms_a_profile_is_cleared_by_its_id(server: Server, versi
     assert told == {"chargingProfileId": row.profile_id}
 
 
-@VERSIONS
-@pytest.mark.parametrize("answer", ["Accepted", "Unknown"])
-async def test_tc_k_06_and_08_csms_profiles_are_cleared_by_level_and_purpose(
-    server: Server, version: str, answer: str
-) -> None:
+async def cleared(server: Server, version: str, answer: str) -> tuple[InstalledProfile, dict[str, Any]]:
+    """Clear default profiles of EVSE 1 at level 0, of which one lies there; give it and what was sent."""
     criteria = Criteria(evse=1, purpose=Purpose.TX_DEFAULT, stack_level=0)
     async with station(server, version) as socket:
+        row = await installed(profile())
+        await taken(socket)
+        await reaches(row, "installed")
+        await accept(socket, "GetCompositeSchedule", status="Rejected")
         await rows(lambda: smart_charging.clear_matching(ada(), criteria=criteria))
         told = await accept(socket, "ClearChargingProfile", status=answer)
+        return await reaches(row, "cleared"), told
+
+
+@VERSIONS
+async def test_tc_k_06_csms_a_profile_is_cleared_by_level_and_purpose(server: Server, version: str) -> None:
+    row, told = await cleared(server, version, "Accepted")
 
     wanted = {"evseId": 1, "chargingProfilePurpose": "TxDefaultProfile", "stackLevel": 0}
     assert told == {"chargingProfileCriteria": wanted}
+    assert row.on_station is None
 
 
-async def test_k10_clearing_needs_a_criterion_that_is_ours(server: Server) -> None:
-    """K10.FR.02 and K10.FR.06: nothing of the kind is sent."""
-    async with station(server) as socket:
-        for criteria in (Criteria(), Criteria(purpose=Purpose.EXTERNAL_CONSTRAINTS)):
-            with pytest.raises(Exception, match="chargingProfile"):
-                await rows(lambda found=criteria: smart_charging.clear_matching(ada(), criteria=found))
-        assert await socket.lives()
+@VERSIONS
+async def test_tc_k_08_csms_the_station_knows_no_such_profile(server: Server, version: str) -> None:
+    """It had one, and lost it: what it says holds."""
+    row, told = await cleared(server, version, "Unknown")
+
+    wanted = {"evseId": 1, "chargingProfilePurpose": "TxDefaultProfile", "stackLevel": 0}
+    assert told == {"chargingProfileCriteria": wanted}
+    assert row.on_station is None
 
 
 # --- GetCompositeSchedule (K08)
 
 
-@VERSIONS
-@pytest.mark.parametrize("number", [1, 0])
-async def test_tc_k_43_and_44_csms_the_composite_schedule_is_kept(
-    server: Server, version: str, number: int
-) -> None:
-    period = {"startPeriod": 0, "limit": 16.5}
+async def composite_of(server: Server, version: str, number: int) -> tuple[dict[str, Any], CompositeReport]:
+    """Ask for the composite schedule of an EVSE or, 0, of the station; give what was sent and what is kept."""
     schedule = {
         "evseId": number, "duration": 300, "scheduleStart": datetime.now(UTC).isoformat(), "chargingRateUnit": "A",
-        "chargingSchedulePeriod": [period],
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10}],
     }  # fmt: skip
     async with station(server, version) as socket:
         await rows(
             lambda: composite_schedules.ask(ada(), evse_number=number, duration_s=300, unit=RateUnit.A)
         )
         told = await accept(socket, "GetCompositeSchedule", schedule=schedule)
-        report = await eventually(lambda: CompositeReport.objects.filter(status="Accepted").first())
+        return told, await eventually(lambda: CompositeReport.objects.filter(status="Accepted").first())
 
-    assert told == {"evseId": number, "duration": 300, "chargingRateUnit": "A"}
-    assert report is not None
-    assert report.schedule["chargingSchedulePeriod"][0]["limit"] in ("16.5", 16.5)
+
+@VERSIONS
+async def test_tc_k_43_csms_the_composite_schedule_of_an_evse(server: Server, version: str) -> None:
+    told, kept = await composite_of(server, version, 1)
+
+    assert told == {"evseId": 1, "duration": 300, "chargingRateUnit": "A"}
+    assert (kept.evse_number, Decimal(kept.schedule["chargingSchedulePeriod"][0]["limit"])) == (1, 10)
+
+
+@VERSIONS
+async def test_tc_k_44_csms_the_composite_schedule_of_the_station(server: Server, version: str) -> None:
+    told, kept = await composite_of(server, version, 0)
+
+    assert told == {"evseId": 0, "duration": 300, "chargingRateUnit": "A"}
+    assert (kept.evse_number, Decimal(kept.schedule["chargingSchedulePeriod"][0]["limit"])) == (0, 10)
 
 
 # --- GetChargingProfiles and ReportChargingProfiles (K09)
 
 
-def reported(number: int, **changes: Any) -> dict[str, Any]:
-    """Give a ChargingProfileType as a station tells it."""
-    period = {"startPeriod": 0, "limit": 10}
-    schedule = {
-        "id": 1,
-        "chargingRateUnit": "A",
-        "chargingSchedulePeriod": [period],
-        "startSchedule": STARTED,
-    }
-    return {
-        "id": number, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Absolute",
-        "chargingSchedule": [schedule],
-    } | changes  # fmt: skip
+async def asked_for(server: Server, version: str, scope: Scope, **place: Any) -> dict[str, Any]:
+    """Ask for profiles while Bo charges and let the station report one; give what was sent, without its id."""
+    async with charging(server, version) as socket:
+        row, request = await report(socket, scope)
+        await told(socket, row.request_id, reported(70), **place)
 
-
-async def told(socket: RawSocket, request_id: int, *profiles: dict[str, Any], **fields: Any) -> None:
-    part = {"requestId": request_id, "chargingLimitSource": "CSO", "evseId": 1, "chargingProfile": profiles}
-    assert (await socket.call("ReportChargingProfiles", part | fields))[2] == {}
-
-
-async def report(
-    socket: RawSocket, scope: Scope, status: str = "Accepted"
-) -> tuple[ProfileReport, dict[str, Any]]:
-    """Ask for a report that the station accepts; give its row and what was sent."""
-    row = await rows(lambda: profile_reports.ask(ada(), scope=scope))
-    request = await accept(socket, "GetChargingProfiles", status=status)
-    await eventually(lambda: ProfileReport.objects.exclude(state="asked").filter(pk=row.pk).exists())
-    return row, request
-
-
-SCOPES = {
-    "tc_k_29": (Scope(evse=0, purpose=Purpose.TX_DEFAULT), {"chargingProfilePurpose": "TxDefaultProfile"}),
-    "tc_k_30": (Scope(evse=1, purpose=Purpose.TX_DEFAULT), {"chargingProfilePurpose": "TxDefaultProfile"}),
-    "tc_k_31": (Scope(purpose=Purpose.TX_DEFAULT), {"chargingProfilePurpose": "TxDefaultProfile"}),
-    "tc_k_32": (Scope(ids=(7,)), {"chargingProfileId": [7]}),
-    "tc_k_33": (Scope(evse=1, stack_level=1), {"stackLevel": 1}),
-    "tc_k_34": (Scope(evse=1, sources=("CSO",)), {"chargingLimitSource": ["CSO"]}),
-    "tc_k_35": (Scope(evse=1, purpose=Purpose.TX), {"chargingProfilePurpose": "TxProfile"}),
-    "tc_k_36": (
-        Scope(evse=1, purpose=Purpose.TX, stack_level=1),
-        {"chargingProfilePurpose": "TxProfile", "stackLevel": 1},
-    ),
-}
+    assert request.pop("requestId") == row.request_id
+    assert (await rows(lambda: ProfileReport.objects.get(pk=row.pk))).state == "complete"
+    assert await rows(lambda: InstalledProfile.objects.get(profile_id=70).state) == "installed"
+    return request
 
 
 @VERSIONS
-@pytest.mark.parametrize("case", SCOPES)
-async def test_tc_k_29_to_36_csms_profiles_are_asked_for(server: Server, version: str, case: str) -> None:
-    scope, criterion = SCOPES[case]
-    async with station(server, version) as socket:
-        row, request = await report(socket, scope)
-        await told(socket, row.request_id, reported(70))
+async def test_tc_k_29_csms_profiles_of_the_station_itself(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=0, purpose=Purpose.TX_DEFAULT), evseId=0)
 
-    assert request.pop("requestId") == row.request_id
-    assert request == {"chargingProfile": criterion} | ({} if scope.evse is None else {"evseId": scope.evse})
+    assert sent == {"evseId": 0, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+
+
+@VERSIONS
+async def test_tc_k_30_csms_profiles_of_an_evse(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=1, purpose=Purpose.TX_DEFAULT))
+
+    assert sent == {"evseId": 1, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+
+
+@VERSIONS
+async def test_tc_k_31_csms_profiles_of_all_evses_in_parts(server: Server, version: str) -> None:
+    async with station(server, version) as socket:
+        row, request = await report(socket, Scope(purpose=Purpose.TX_DEFAULT))
+        await told(socket, row.request_id, reported(71), evseId=1, tbc=True)
+        await told(socket, row.request_id, reported(72), evseId=2)
+
+    assert "evseId" not in request
+    found = await rows(
+        lambda: list(InstalledProfile.objects.values_list("evse_number", "profile_id").order_by("pk"))
+    )
+    assert found == [(1, 71), (2, 72)]
     assert (await rows(lambda: ProfileReport.objects.get(pk=row.pk))).state == "complete"
 
 
 @VERSIONS
-async def test_k09_a_report_in_parts_shows_what_we_did_not_put_there(server: Server, version: str) -> None:
-    """ReportChargingProfiles in two parts, of two sources."""
-    async with station(server, version) as socket:
-        row, _ = await report(socket, Scope())
-        await told(socket, row.request_id, reported(70), tbc=True)
-        await told(socket, row.request_id, reported(-9), chargingLimitSource="EMS", evseId=0)
+async def test_tc_k_32_csms_a_profile_by_its_id(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(ids=(70,)))
 
-    found = await rows(lambda: list(InstalledProfile.objects.order_by("profile_id")))
-    assert [(each.profile_id, each.source, each.evse_number) for each in found] == [
-        (-9, "station:EMS", 0),
-        (70, "station:CSO", 1),
-    ]
-    assert {each.state for each in found} == {"installed"}
-    assert not await rows(profile_upkeep.sweep)  # it is not ours to clear
+    assert sent == {"chargingProfile": {"chargingProfileId": [70]}}
 
 
-async def test_k09_what_the_station_has_lost_is_sent_again(server: Server) -> None:
-    async with station(server) as socket:
-        row = await installed(profile())
-        await taken(socket)
-        await reaches(row, "installed")
-        await accept(socket, "GetCompositeSchedule", status="Rejected")
-        asked_for, _ = await report(socket, Scope(), status="NoProfiles")
-        await reaches(row, "wanted")
-        await rows(profile_upkeep.sweep)
-        await taken(socket)
-        await reaches(row, "installed")
+@VERSIONS
+async def test_tc_k_33_csms_profiles_of_a_level(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=1, stack_level=0))
 
-    assert (await rows(lambda: ProfileReport.objects.get(pk=asked_for.pk))).missing == [row.profile_id]
+    assert sent == {"evseId": 1, "chargingProfile": {"stackLevel": 0}}
 
 
-async def test_k09_a_report_that_nobody_asked_for_is_flagged(server: Server) -> None:
-    async with station(server) as socket:
-        await told(socket, 4711, reported(70))
+@VERSIONS
+async def test_tc_k_34_csms_profiles_of_a_source(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=1, sources=("CSO",)))
 
-    assert not await rows(InstalledProfile.objects.exists)
-    assert "unasked_report" in str(await verdicts())
+    assert sent == {"evseId": 1, "chargingProfile": {"chargingLimitSource": ["CSO"]}}
+
+
+@VERSIONS
+async def test_tc_k_35_csms_profiles_of_a_purpose(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=1, purpose=Purpose.TX_DEFAULT))
+
+    assert sent == {"evseId": 1, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+
+
+@VERSIONS
+async def test_tc_k_36_csms_profiles_of_a_purpose_and_level(server: Server, version: str) -> None:
+    sent = await asked_for(server, version, Scope(evse=1, purpose=Purpose.TX_DEFAULT, stack_level=0))
+
+    assert sent == {
+        "evseId": 1,
+        "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile", "stackLevel": 0},
+    }
 
 
 # --- NotifyChargingLimit and ClearedChargingLimit (K11 to K13)
 
 
-LIMIT = {"chargingLimit": {"chargingLimitSource": "EMS", "isGridCritical": True}}
+@VERSIONS
+async def test_tc_k_48_csms_an_external_limit_counts(server: Server, version: str) -> None:
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 12}]}
+    async with station(server, version) as socket:
+        payload = LIMIT | {"evseId": 1, "chargingSchedule": [schedule]}
+        answer = await socket.call("NotifyChargingLimit", payload)
+
+    [found] = await rows(lambda: charging_limits.in_force(ada()))
+    ours = await rows(lambda: composite_schedules.computed(ada(), evse_number=1))
+    assert (answer[2], found.is_grid_critical, ours.periods[0].limit) == ({}, True, 12)
 
 
 @VERSIONS
-async def test_tc_k_48_and_50_csms_an_external_limit_counts_until_it_is_cleared(
-    server: Server, version: str
-) -> None:
-    period = {"startPeriod": 0, "limit": 12}
-    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [period]}
+async def test_tc_k_50_csms_an_external_limit_is_released(server: Server, version: str) -> None:
     async with station(server, version) as socket:
-        answer = await socket.call(
-            "NotifyChargingLimit", LIMIT | {"evseId": 1, "chargingSchedule": [schedule]}
-        )
-        [found] = await rows(lambda: charging_limits.in_force(ada()))
-        ours = await rows(lambda: composite_schedules.computed(ada(), evse_number=1))
-        cleared = await socket.call("ClearedChargingLimit", {"chargingLimitSource": "EMS", "evseId": 1})
+        await socket.call("NotifyChargingLimit", LIMIT)
+        answer = await socket.call("ClearedChargingLimit", {"chargingLimitSource": "EMS"})
 
-    assert (answer[2], cleared[2], found.is_grid_critical) == ({}, {}, True)
-    assert ours.periods[0].limit == 12
+    assert answer[2] == {}
     assert not await rows(lambda: charging_limits.in_force(ada()))
 
 
@@ -474,42 +388,6 @@ async def test_tc_k_52_csms_an_external_constraint_in_a_report_is_gone_with_its_
 
 
 # --- NotifyEVChargingNeeds and NotifyEVChargingSchedule (K15 to K20)
-
-
-def needs(hours: float = 2, **fields: Any) -> dict[str, Any]:
-    """Give the needs of a car that wants 4.6 kWh on one phase within some hours."""
-    ac = {"energyAmount": 4600, "evMinCurrent": 6, "evMaxCurrent": 16, "evMaxVoltage": 230}
-    departure = (datetime.now(UTC) + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-    wanted = {"requestedEnergyTransfer": "AC_single_phase", "departureTime": departure}
-    return {
-        "evseId": 1,
-        "maxScheduleTuples": 3,
-        "chargingNeeds": wanted | {"acChargingParameters": ac},
-    } | fields
-
-
-async def needed(socket: RawSocket, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Tell needs; give the answer and the profile that follows, whichever is there first."""
-    await socket.send(json.dumps([2, f"needs-{next(NUMBERS)}", "NotifyEVChargingNeeds", payload]))
-    frames = sorted([await socket.read(), await socket.read()], key=lambda frame: -int(frame[0]))
-    answer, request = frames
-    assert (answer[0], request[2]) == (3, "SetChargingProfile")
-    await reply(socket, request, {"status": "Accepted"})
-    profile_id = request[3]["chargingProfile"]["id"]
-    lies = InstalledProfile.objects.filter(
-        profile_id=profile_id, installed_at__gte=F("sent_at"), state="installed"
-    )
-    await eventually(lies.exists)
-    return answer[2]["status"], request[3]
-
-
-def planned(limit: float) -> dict[str, Any]:
-    """Give the schedule that a car chose, with one limit in A."""
-    period = {"startPeriod": 0, "limit": limit, "numberPhases": 1}
-    return {
-        "timeBase": datetime.now(UTC).isoformat(), "evseId": 1,
-        "chargingSchedule": {"id": 1, "chargingRateUnit": "A", "duration": 600, "chargingSchedulePeriod": [period]},
-    }  # fmt: skip
 
 
 @VERSIONS
@@ -552,93 +430,49 @@ async def test_tc_k_57_csms_new_needs_of_the_vehicle_change_its_profile(server: 
     assert limits[1][0]["limit"] > limits[0][0]["limit"]
 
 
+async def lowered(socket: RawSocket) -> dict[str, Any]:
+    """Let the vehicle have 8 A at the most (K16); give the profile that carries it, accepted."""
+    session = await rows(ChargingSession.objects.get)
+    row = await rows(lambda: charging_needs.renegotiate(session, max_w=EIGHT * 230))
+    sent = await taken(socket)
+    await reaches(row, "installed")
+    return sent
+
+
+async def chosen(socket: RawSocket, seq_no: int, amps: float) -> tuple[str, int]:
+    """Tell the schedule that the vehicle chose, and that its rate changed; give both answers."""
+    answer = await socket.call("NotifyEVChargingSchedule", planned(amps))
+    changed = event("Updated", seq_no, register_wh=1200, triggerReason="ChargingRateChanged")
+    return answer[2]["status"], int((await socket.call("TransactionEvent", changed))[0])
+
+
 @VERSIONS
-async def test_k15_needs_without_a_transaction_are_processed_when_it_begins(
+async def test_tc_k_58_csms_the_csms_renegotiates_a_schedule(server: Server, version: str) -> None:
+    """K16.FR.06."""
+    async with charging(server, version) as socket:
+        await needed(socket, needs())
+        sent = await lowered(socket)
+        answers = await chosen(socket, 1, 8)
+
+    assert (sent["evseId"], sent["chargingProfile"]["chargingProfilePurpose"]) == (1, "TxProfile")
+    assert sent["chargingProfile"]["transactionId"] == "tx-1"
+    assert sent["chargingProfile"]["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"] == 8
+    assert answers == ("Accepted", 3)
+    assert (await rows(ChargingNeeds.objects.get)).schedule_is_within
+
+
+@VERSIONS
+async def test_tc_k_59_csms_needs_that_are_told_again_are_answered_again(
     server: Server, version: str
 ) -> None:
-    async with station(server, version) as socket:
-        answer = await socket.call("NotifyEVChargingNeeds", needs())
-        began = event("Started", 0, register_wh=1000, idToken=TOKEN, evse=EVSE, triggerReason="Authorized")
-        await socket.call("TransactionEvent", began)
-        await eventually(lambda: ChargingSession.objects.active().exists())
-        await rows(profile_upkeep.sweep)
-        sent = await taken(socket)
+    """K16.FR.12: the station should not tell them, but gets a profile when it does."""
+    async with charging(server, version) as socket:
+        await needed(socket, needs())
+        first = await lowered(socket)
+        status, second = await needed(socket, needs())
+        answers = await chosen(socket, 1, 8)
 
-    assert answer[2] == {"status": "Processing"}
-    assert sent["chargingProfile"]["transactionId"] == "tx-1"
-
-
-async def test_k18_needs_of_iso_15118_20_are_powers(server: Server) -> None:
-    v2x = {"maxChargePower": 9000, "minChargePower": 1000, "evTargetEnergyRequest": 40000}
-    wanted = {
-        "requestedEnergyTransfer": "DC_BPT",
-        "controlMode": "DynamicControl",
-        "v2xChargingParameters": v2x,
-    }
-    async with charging(server, "2.1") as socket:
-        answer, sent = await needed(socket, {"evseId": 1, "chargingNeeds": wanted})
-
-    [schedule] = sent["chargingProfile"]["chargingSchedule"]
-    assert answer == "Accepted"
-    assert (schedule["chargingRateUnit"], len(schedule["chargingSchedulePeriod"])) == ("W", 1)
-
-
-async def test_k18_what_cannot_be_planned_does_not_end_the_transaction(server: Server) -> None:
-    """K18.FR.04: Rejected would."""
-    wanted = {"requestedEnergyTransfer": "AC_three_phase", "controlMode": "ScheduledControl"}
-    async with charging(server, "2.1") as socket:
-        await rows(lambda: capabilities.learn(ada(), "no_smart_charging", reason="a test"))
-        answer = await socket.call("NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": wanted})
-
-    assert answer[2] == {"status": "NoChargingProfile"}
-
-
-# --- priority and dynamic schedules (2.1 K21, K22, K28)
-
-
-async def test_k21_priority_charging_is_asked_for_and_told(server: Server) -> None:
-    async with charging(server, "2.1") as socket:
-        session = await rows(ChargingSession.objects.get)
-        await rows(lambda: dynamic_charging.use_priority(session, activate=True))
-        request = await accept(socket, "UsePriorityCharging")
-        await eventually(lambda: PriorityCharging.objects.filter(answer="Accepted").exists())
-        answer = await socket.call("NotifyPriorityCharging", {"transactionId": "tx-1", "activated": True})
-
-    assert (request, answer[2]) == ({"transactionId": "tx-1", "activate": True}, {})
-    assert (await rows(PriorityCharging.objects.get)).is_active
-
-
-async def test_k28_a_dynamic_profile_is_updated_and_pulled(server: Server) -> None:
-    period = ChargingSchedulePeriod(
-        0, limit=EIGHT, discharge_limit=-EIGHT, setpoint=SIX, operation_mode=OperationMode.CENTRAL_SETPOINT
-    )
-    made = profile(
-        kind=Kind.DYNAMIC, schedules=(ChargingSchedule(RateUnit.A, (period,)),), dyn_update_interval_s=30
-    )
-    async with station(server, "2.1") as socket:
-        row = await installed(made, may_fall_back=False)
-        sent = await taken(socket)
-        await reaches(row, "installed")
-        await accept(socket, "GetCompositeSchedule", status="Rejected")
-        await rows(lambda: dynamic_charging.update(row, values={"setpoint": -SIX}))
-        request = await accept(socket, "UpdateDynamicSchedule")
-        pulled = await socket.call("PullDynamicScheduleUpdate", {"chargingProfileId": row.profile_id})
-        unknown = await socket.call("PullDynamicScheduleUpdate", {"chargingProfileId": 4711})
-
-    assert sent["chargingProfile"]["chargingProfileKind"] == "Dynamic"
-    assert request == {"chargingProfileId": row.profile_id, "scheduleUpdate": {"setpoint": -6}}
-    assert pulled[2]["scheduleUpdate"] == {"limit": 8, "dischargeLimit": -8, "setpoint": -6}
-    assert unknown[2]["status"] == "Rejected"
-
-
-async def test_k28_a_setpoint_beyond_its_limits_is_not_sent(server: Server) -> None:
-    period = ChargingSchedulePeriod(
-        0, limit=EIGHT, setpoint=SIX, operation_mode=OperationMode.CENTRAL_SETPOINT
-    )
-    made = profile(kind=Kind.DYNAMIC, schedules=(ChargingSchedule(RateUnit.A, (period,)),))
-    async with station(server, "2.1") as socket:
-        row = await installed(made, may_fall_back=False)
-        await taken(socket)
-        await reaches(row, "installed")
-        with pytest.raises(Exception, match=r"V2X\.05"):
-            await rows(lambda: dynamic_charging.update(row, values={"setpoint": Decimal(9)}))
+    assert (status, answers) == ("Accepted", ("Accepted", 3))
+    assert {sent["chargingProfile"]["transactionId"] for sent in (first, second)} == {"tx-1"}
+    assert {sent["chargingProfile"]["chargingProfilePurpose"] for sent in (first, second)} == {"TxProfile"}
+    assert {sent["evseId"] for sent in (first, second)} == {1}
