@@ -85,12 +85,22 @@ async def test_tc_c_20_csms_a_token_that_only_the_cache_knew_is_invalid(server: 
     assert answer["idTokenInfo"]["status"] in ("Invalid", "Unknown")
 
 
-@pytest.mark.parametrize("word", ["Accepted", "Rejected"])
-async def test_tc_c_37_38_csms_a_cache_is_cleared(server: Server, word: str) -> None:
-    async with station(server, ClearCache={"status": word}) as there:
+async def cleared(server: Server, version: str, word: str) -> Any:
+    """Send ClearCache to a station that says this word; return what became of it."""
+    async with station(server, version, ClearCache={"status": word}) as there:
         command = await sent("ClearCache", {})
+    assert there.requests("ClearCache") == [{}]
+    return command.result
 
-    assert (command.result, there.requests("ClearCache")) == ({"status": word}, [{}])
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_tc_c_37_csms_a_cache_is_cleared(server: Server, version: str) -> None:
+    assert await cleared(server, version, "Accepted") == {"status": "Accepted"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_tc_c_38_csms_a_cache_that_cannot_be_cleared(server: Server, version: str) -> None:
+    assert await cleared(server, version, "Rejected") == {"status": "Rejected"}
 
 
 # --- groups (C09)
@@ -171,21 +181,44 @@ def mastered(transaction_id: str) -> Payload:
     return event("Ended", 1, register_wh=2000, triggerReason="StopAuthorized", idToken=MASTER, info=info)
 
 
-@pytest.mark.usefixtures("master")
-@pytest.mark.parametrize("stopped", [("a", "b"), ("a",)])
-async def test_tc_c_47_48_49_csms_a_master_pass_stops_all_or_one(server: Server, stopped: Any) -> None:
+async def stopped_by_master(server: Server, *names: str) -> list[ChargingSession]:
+    """Charge at two EVSEs, show the master pass, and stop these with it; return the sessions that ended."""
     async with station(server) as there:
         await there.tell(at(1, TOKEN, "a"), at(2, CY, "b"))
         info = await asked(there, MASTER)
-        answers = await there.tell(*(mastered(name) for name in stopped))
+        answers = await there.tell(*(mastered(name) for name in names))
 
     infos = [info, *(answer["idTokenInfo"] for answer in answers)]
     assert {(one["status"], one["groupIdToken"]["idToken"]) for one in infos} == {("Accepted", "MASTERS")}
-    ended = await rows(
-        lambda: list(ChargingSession.objects.filter(status="ended").order_by("transaction_id"))
-    )
-    assert [(s.transaction_id, s.stop_id_token) for s in ended] == [(name, "MASTER-1") for name in stopped]
-    assert {(s.stop_reason, s.energy_wh, s.needs_review) for s in ended} == {("MasterPass", 1000, False)}
+    ended = ChargingSession.objects.filter(status="ended").order_by("transaction_id")
+    found = await rows(lambda: list(ended))
+    assert {(s.stop_reason, s.stop_id_token, s.energy_wh, s.needs_review) for s in found} == {
+        ("MasterPass", "MASTER-1", 1000, False)
+    }
+    return found
+
+
+@pytest.mark.usefixtures("master")
+async def test_tc_c_47_csms_a_master_pass_stops_all_on_its_display(server: Server) -> None:
+    ended = await stopped_by_master(server, "a", "b")
+
+    assert [session.transaction_id for session in ended] == ["a", "b"]
+
+
+@pytest.mark.usefixtures("master")
+async def test_tc_c_48_csms_a_master_pass_stops_the_one_that_was_chosen(server: Server) -> None:
+    [session] = await stopped_by_master(server, "b")
+
+    assert (session.transaction_id, session.id_token) == ("b", "CY-1")
+    assert await rows(lambda: ChargingSession.objects.active().get().transaction_id) == "a"
+
+
+@pytest.mark.usefixtures("master")
+async def test_tc_c_49_csms_a_master_pass_stops_all_without_a_display(server: Server) -> None:
+    ended = await stopped_by_master(server, "b", "a")
+
+    assert [session.transaction_id for session in ended] == ["a", "b"]
+    assert not await rows(ChargingSession.objects.active().exists)
 
 
 # --- contracts (C07)

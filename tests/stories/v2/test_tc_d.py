@@ -1,5 +1,7 @@
 """Part 6, chapter 3: the local authorization list (block D)."""
 
+from typing import Any
+
 import pytest
 
 from stations.models import ChargingStation, LocalList
@@ -113,12 +115,20 @@ async def test_tc_d_04_csms_a_list_is_emptied(server: Server, ada: ChargingStati
     assert held.entries == {}
 
 
-@pytest.mark.parametrize("number", [7, 0])
-async def test_tc_d_08_09_csms_the_version_of_a_list_is_asked(server: Server, number: int) -> None:
-    async with station(server, GetLocalListVersion={"versionNumber": number}):
+async def told_version(server: Server, number: int) -> Any:
+    """Ask a station for the version of its list that says this number; return its answer as we keep it."""
+    async with station(server, GetLocalListVersion={"versionNumber": number}) as there:
         command = await sent(VERSION, {})
+    assert there.requests(VERSION) == [{}]
+    return command.result
 
-    assert command.result == {"versionNumber": number}
+
+async def test_tc_d_08_csms_the_version_of_a_list_is_asked(server: Server) -> None:
+    assert await told_version(server, 7) == {"versionNumber": 7}
+
+
+async def test_tc_d_09_csms_there_is_no_list(server: Server) -> None:
+    assert await told_version(server, 0) == {"versionNumber": 0}
 
 
 async def test_d01_a_mismatch_brings_the_whole_list(server: Server) -> None:

@@ -13,7 +13,7 @@ from tests.stories.v2.answering import sent, station
 from tests.stories.v2.station import visit
 
 pytestmark = pytest.mark.usefixtures("ada")
-VERSIONS = ("2.0.1", "2.1")
+BOTH = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 CHANGE = "ChangeAvailability"
 ACCEPTED, SCHEDULED = {"status": "Accepted"}, {"status": "Scheduled"}
 PLACES = {
@@ -45,31 +45,55 @@ async def wish() -> AvailabilityWish:
     return await rows(look)
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("is_operative", [False, True])
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_tc_g_03_to_08_csms_what_is_wished_takes_effect(
-    server: Server, place: str, is_operative: bool, version: str
-) -> None:
+async def in_force(server: Server, version: str, place: str, *, is_operative: bool) -> None:
+    """Wish this of a place that is not so, let the station accept it and say so of its connectors."""
     options, told = PLACES[place]
+    now, then = ("Unavailable", "Available") if is_operative else ("Available", "Unavailable")
     async with station(server, version, ChangeAvailability=ACCEPTED) as there:
         for evse in (1, 2):
-            await there.status("Available" if not is_operative else "Unavailable", evse)
+            await there.status(now, evse)
         await changed(is_operative=is_operative, **options)
         for evse in (1, 2):
-            await there.status("Available" if is_operative else "Unavailable", evse)
+            await there.status(then, evse)
 
     word = "Operative" if is_operative else "Inoperative"
     assert there.requests(CHANGE) == [{"operationalStatus": word} | told]
-    assert (
-        await eventually(lambda: availability.follow_up() or AvailabilityWish.objects.first())
-    ) is not None
     assert (await wish()).state == "in_force"
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_tc_g_11_14_17_csms_a_running_transaction_puts_it_off(server: Server, place: str) -> None:
-    options, _ = PLACES[place]
+@BOTH
+async def test_tc_g_03_csms_an_evse_becomes_inoperative(server: Server, version: str) -> None:
+    await in_force(server, version, "evse", is_operative=False)
+
+
+@BOTH
+async def test_tc_g_04_csms_an_evse_becomes_operative(server: Server, version: str) -> None:
+    await in_force(server, version, "evse", is_operative=True)
+
+
+@BOTH
+async def test_tc_g_05_csms_a_station_becomes_inoperative(server: Server, version: str) -> None:
+    await in_force(server, version, "station", is_operative=False)
+
+
+@BOTH
+async def test_tc_g_06_csms_a_station_becomes_operative(server: Server, version: str) -> None:
+    await in_force(server, version, "station", is_operative=True)
+
+
+@BOTH
+async def test_tc_g_07_csms_a_connector_becomes_inoperative(server: Server, version: str) -> None:
+    await in_force(server, version, "connector", is_operative=False)
+
+
+@BOTH
+async def test_tc_g_08_csms_a_connector_becomes_operative(server: Server, version: str) -> None:
+    await in_force(server, version, "connector", is_operative=True)
+
+
+async def put_off(server: Server, place: str) -> None:
+    """Wish a place inoperative while somebody charges: it is scheduled, and in force after the session."""
+    options, told = PLACES[place]
     events = visit()
     async with station(server, ChangeAvailability=SCHEDULED) as there:
         await there.tell(*events[:2])
@@ -79,8 +103,21 @@ async def test_tc_g_11_14_17_csms_a_running_transaction_puts_it_off(server: Serv
         for evse in (1, 2):
             await there.status("Unavailable", evse)
 
+    assert there.requests(CHANGE) == [{"operationalStatus": "Inoperative"} | told]
     assert waiting.state == "scheduled"
     assert (await wish()).state == "in_force"
+
+
+async def test_tc_g_11_csms_a_running_transaction_puts_an_evse_off(server: Server) -> None:
+    await put_off(server, "evse")
+
+
+async def test_tc_g_14_csms_a_running_transaction_puts_the_station_off(server: Server) -> None:
+    await put_off(server, "station")
+
+
+async def test_tc_g_17_csms_a_running_transaction_puts_a_connector_off(server: Server) -> None:
+    await put_off(server, "connector")
 
 
 async def test_tc_g_20_csms_a_lock_failure_is_answered(server: Server) -> None:
