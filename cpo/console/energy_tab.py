@@ -30,7 +30,7 @@ class SwapForm(forms.Form):
 
 
 class SignalForm(forms.Form):
-    """A grid signal to send (Q11)."""
+    """A grid signal to send (Q08)."""
 
     signal = forms.IntegerField(
         label=gettext_lazy("Signal"),

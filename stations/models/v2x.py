@@ -34,7 +34,7 @@ class BidirectionalSession(models.Model):
 
 
 class GridSignal(models.Model):
-    """One signal for automatic frequency restoration that a station was sent (Q11); its meaning is agreed apart."""
+    """One signal for automatic frequency restoration that a station was sent (Q08); its meaning is agreed apart."""
 
     class State(models.TextChoices):
         WANTED = "wanted"

@@ -143,7 +143,7 @@ def signal(
     requested_by: str = "",
     user: Any = None,
 ) -> GridSignal:
-    """Send an aFRR signal (Q11); it is worth nothing later, so the station must be there."""
+    """Send an aFRR signal (Q08); it is worth nothing later, so the station must be there."""
     row = GridSignal.objects.create(
         station=station, signal=value, at=at or clock.now(), requested_by=requested_by[:100]
     )

@@ -33,7 +33,7 @@ def write_allow(*, transaction_id: str, modes: list[str]) -> tuple[str, Payload]
 
 
 def write_signal(*, signal: int, at: datetime) -> tuple[str, Payload]:
-    """Write AFRRSignal (Q11)."""
+    """Write AFRRSignal (Q08)."""
     return "AFRRSignal", {"timestamp": timestamp(at), "signal": signal}
 
 
