@@ -1,7 +1,8 @@
 """Forms for commands, made from the JSON schema of the request: a new action gets its form by itself.
 
-`schema_forms` draws the fields and `command_words` has the words; here are what must be confirmed, and the hints that
-give some fields a better control: which connectors there are, which transactions run, which reservations wait.
+`schema_forms` draws the fields, `command_words` and `member_words` have the words; here are what must be confirmed,
+and the hints that give some fields a better control: which connectors there are, which transactions run, which
+reservations wait.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from cpo.console import command_words, schema_forms
+from cpo.console import command_words, member_words, schema_forms
 from cpo.console.schema_forms import SchemaForm
 from cpo.lib import clock
 from stations.ocpp import outbound
@@ -108,7 +109,9 @@ NUMBERED = frozenset({"remoteStartId", "requestId"})  # made up by us, found aga
 class CommandForm(SchemaForm):
     """Fields of one request; `payload()` gives the request itself."""
 
-    label = staticmethod(lambda name: command_words.LABELS.get(name) or schema_forms.words(name))
+    label = staticmethod(lambda name: member_words.LABELS.get(name) or schema_forms.words(name))
+    hint = staticmethod(lambda name: member_words.HINTS.get(name, ""))
+    choice = staticmethod(member_words.choice)
 
 
 def actions(version: str) -> list[str]:

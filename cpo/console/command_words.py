@@ -1,4 +1,4 @@
-"""What the requests to stations do, in an operator's words, and what their members are called."""
+"""What the requests to stations do, in an operator's words."""
 
 from typing import Any
 
@@ -120,45 +120,6 @@ WORDS_2X: dict[str, Any] = {
     "UpdateDynamicSchedule": _("Changes the limits of a dynamic charging profile now."),
     "UpdateFirmware": _("Lets the station fetch and install an image. The Firmware tab fills this in."),
     "UsePriorityCharging": _("Lets a session charge before others, or ends that."),
-}
-
-LABELS: dict[str, Any] = {
-    "apn": _("APN"),
-    "certificateHashData": _("Certificate, by its hashes"),
-    "connectorId": _("Connector"),
-    "csChargingProfiles": _("Charging profile"),
-    "data": _("Data"),
-    "duration": _("Duration in seconds"),
-    "evse": _("EVSE"),
-    "evseId": _("EVSE"),
-    "getVariableData": _("Variables"),
-    "id": _("Id"),
-    "idTag": _("Token"),
-    "idTagInfo": _("What may be done with it"),
-    "idToken": _("Token"),
-    "idTokenInfo": _("What may be done with it"),
-    "groupIdToken": _("Group of the token"),
-    "key": _("Key"),
-    "limit": _("Limit in A or W"),
-    "limitAtSoC": _("Limit at a state of charge"),
-    "limit_L2": _("Limit of L2 in A or W"),
-    "limit_L3": _("Limit of L3 in A or W"),
-    "messageId": _("Message"),
-    "minChargingRate": _("Least charging rate in A or W"),
-    "ocppCsmsUrl": _("URL of the central system"),
-    "parentIdTag": _("Group of the token"),
-    "remoteStartId": _("Number of this start"),
-    "requestId": _("Number of this request"),
-    "requestedMessage": _("Message"),
-    "reservationId": _("Reservation"),
-    "retryInterval": _("Seconds between tries"),
-    "setMonitoringData": _("Monitors"),
-    "setVariableData": _("Variables"),
-    "soc": _("State of charge in percent"),
-    "startPeriod": _("Starts after seconds"),
-    "transactionId": _("Session"),
-    "vendorId": _("Vendor"),
-    "vpn": _("VPN"),
 }
 
 

@@ -89,7 +89,7 @@ class Instant(forms.DateTimeField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S")
-        super().__init__(widget=widget, help_text=_("In UTC."), **options)
+        super().__init__(**{"help_text": _("In UTC."), **options}, widget=widget)
 
     def clean(self, value: Any) -> Any:
         found = super().clean(value)
@@ -150,6 +150,8 @@ class SchemaForm(forms.Form):
     choices: Choices = {}
     empty: Any = _("not sent")  # what a choice that is left open says
     label: Callable[[str], Any] = staticmethod(lambda name: words(name))
+    hint: Callable[[str], Any] = staticmethod(lambda name: "")  # when a member is needed, and in what unit
+    choice: Callable[[str], Any] = staticmethod(lambda word: word)  # how a word of an enumeration is said
 
     def __init__(self, data: Any = None, *args: Any, **options: Any) -> None:
         super().__init__(data, *args, **options)
@@ -218,6 +220,8 @@ class SchemaForm(forms.Form):
     ) -> forms.Field:
         name = path.rpartition(".")[2]
         shared: dict[str, Any] = {"label": self.label(name), "required": is_required}
+        if hint := self.hint(name):
+            shared["help_text"] = hint
         kind = spec.get("type")
         empty = [] if is_required else [("", open_word)]
         choices = self._choices_of(path) if kind in ("integer", "string") else None
@@ -227,7 +231,7 @@ class SchemaForm(forms.Form):
                 choices=[*empty, *choices], coerce=coerce, empty_value=None, **shared
             )
         if "enum" in spec:
-            return forms.ChoiceField(choices=[*empty, *((word, word) for word in spec["enum"])], **shared)
+            return forms.ChoiceField(choices=[*empty, *self._worded(spec["enum"])], **shared)
         if kind in ("integer", "number"):
             build = forms.IntegerField if kind == "integer" else forms.DecimalField
             return build(min_value=spec.get("minimum"), max_value=spec.get("maximum"), **shared)
@@ -239,16 +243,19 @@ class SchemaForm(forms.Form):
                 **shared,
             )
         if kind == "array" and items.get("type") == "string" and "enum" in items:
-            return forms.MultipleChoiceField(choices=[(word, word) for word in items["enum"]], **shared)
+            return forms.MultipleChoiceField(choices=self._worded(items["enum"]), **shared)
         if kind == "array" and items.get("type") == "string":
-            return Lines(help_text=_("One per line; none means all."), widget=_area(3), **shared)
+            return Lines(**{"help_text": _("One per line; none means all."), **shared}, widget=_area(3))
         if kind == "array" and items.get("type") == "integer":
-            return Numbers(help_text=_("One per line; none means all."), widget=_area(3), **shared)
+            return Numbers(**{"help_text": _("One per line; none means all."), **shared}, widget=_area(3))
         if kind == "string":
             return self._text(name, spec, shared)
         if kind is None:
-            return Anything(help_text=_("A text, or JSON."), widget=_area(4), **shared)
-        return Json(help_text=_("JSON, as in the OCPP specification."), widget=_area(4), **shared)
+            return Anything(**{"help_text": _("A text, or JSON."), **shared}, widget=_area(4))
+        return Json(**{"help_text": _("JSON, as in the OCPP specification."), **shared}, widget=_area(4))
+
+    def _worded(self, options: list[str]) -> list[tuple[str, Any]]:
+        return [(word, self.choice(word)) for word in options]
 
     def _choices_of(self, path: str) -> list[tuple[Any, Any]] | None:
         """Return the choices of a member: those of its name, or of its name in what holds it (`evse.id`)."""

@@ -78,17 +78,6 @@ def test_a_link_leads_to_a_form_of_the_version_and_fills_it_in(version: str, wan
     assert set(query) - {"tab"} <= set(form.fields) & set(initial)
 
 
-def test_the_form_of_every_action_is_drawn(ada: Client, beo: ChargingStation) -> None:
-    missing = [
-        action
-        for action in outbound.actions("2.1")
-        if f'name="action" value="{action}"'
-        not in ada.get(f"/stations/BEO-1/?tab=commands&action={action}").content.decode()
-    ]
-
-    assert missing == []
-
-
 def test_a_message_without_answer_is_no_open_question() -> None:
     from cpo.console import frames
 
