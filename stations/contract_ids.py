@@ -21,3 +21,10 @@ def spellings(emaid: str) -> Iterator[str]:
         if form not in seen:
             seen.add(form)
             yield form
+
+
+def plain(emaid: str) -> str:
+    """Return the form in which two spellings of one eMAID are equal: no separators, no check digit, upper case."""
+    text = emaid.translate(SEPARATORS).upper()
+    found = _PLAIN.fullmatch(text)
+    return "".join(found.groups()[:3]) if found else text

@@ -14,6 +14,8 @@ class SigningUse(models.TextChoices):
 
     CHARGING_STATION = "ChargingStationCertificate", "TLS to us"
     V2G = "V2GCertificate", "Plug & Charge"
+    V2G20 = "V2G20Certificate", "Plug & Charge (ISO 15118-20)"
+    COMBINED = "CombinedCertificate", "TLS to us and Plug & Charge"  # 2.x names it by leaving the type out
 
 
 class RootUse(models.TextChoices):
@@ -36,8 +38,10 @@ class AuthorityCertificate(models.Model):
         RSA = "rsa", "Issuing: stations with RSA keys"
         V2G_ROOT = "v2g-root", "Root: V2G"
         V2G = "v2g", "Issuing: V2G"
+        V2G20_ROOT = "v2g20-root", "Root: V2G of ISO 15118-20"
+        V2G20 = "v2g20", "Issuing: V2G of ISO 15118-20"
 
-    role = models.CharField(max_length=8, choices=Role.choices)
+    role = models.CharField(max_length=10, choices=Role.choices)
     generation = models.PositiveSmallIntegerField(default=1)  # the highest of a role signs
     certificate = models.TextField()  # PEM
     private_key = models.TextField()  # PEM, encrypted
@@ -108,6 +112,7 @@ class StationCertificate(models.Model):
 
     OPEN = (State.REQUESTED, State.ISSUED, State.SENT)
     VALID = (State.ACCEPTED, State.IN_USE)
+    CONNECTING = (SigningUse.CHARGING_STATION, SigningUse.COMBINED)  # uses with which a station connects
 
     station = models.ForeignKey(ChargingStation, on_delete=models.CASCADE, related_name="certificates")
     use = models.CharField(max_length=32, choices=SigningUse.choices, default=SigningUse.CHARGING_STATION)
@@ -124,6 +129,10 @@ class StationCertificate(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True)
     reference = models.CharField(max_length=255, blank=True)  # of an authority that answers later
+    request_id = models.BigIntegerField(
+        null=True, blank=True
+    )  # the station's own number of its request (2.1)
+    wanted_root = models.JSONField(null=True, blank=True)  # hash data of the root that it named (2.1)
     problem = models.CharField(max_length=255, blank=True)  # why it is not further
     tries = models.PositiveSmallIntegerField(default=0)  # at the authority, then towards the station
     next_try_at = models.DateTimeField(null=True, blank=True)

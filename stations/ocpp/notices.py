@@ -58,13 +58,15 @@ def security_event(link: Link, incoming: Incoming) -> Payload:
 def sign_certificate(link: Link, incoming: Incoming) -> Payload:
     """Take the request; the certificate comes later, in a call of ours (A02.FR.11, A02.FR.12)."""
     payload = incoming.payload
-    is_contract = payload.get("certificateType") == "V2GCertificate"
 
     row = certificates.request(
         link.station,
         csr=str(payload["csr"]),
-        use=SigningUse.V2G if is_contract else SigningUse.CHARGING_STATION,
+        use=payload.get("certificateType")
+        or certificates.use_without_type(link.station, incoming.received_at),
         now=incoming.received_at,
+        request_id=payload.get("requestId"),
+        root=from_wire(payload.get("hashRootCertificate")),
     )
 
     return {"status": "Rejected" if row is None else "Accepted"}

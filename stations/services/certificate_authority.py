@@ -34,6 +34,9 @@ class Wish:
     common_name: str
     organization: str
     identity: str  # of the station
+    root: dict[str, str] | None = (
+        None  # hash data of the root under which the station wants it (2.1 A02.FR.27)
+    )
 
 
 @dataclass(frozen=True, slots=True)

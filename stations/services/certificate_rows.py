@@ -10,7 +10,6 @@ from stations.models import (
     Command,
     ReviewItem,
     RevokedCertificate,
-    SigningUse,
     StationCertificate,
 )
 from stations.pki import certificates as x
@@ -72,7 +71,7 @@ def mark_revoked(certificate: x509.Certificate, *, reason: str, at: datetime) ->
 
 def alert(station: ChargingStation, use: str, problem: str) -> None:
     """Tell an operator why a station's certificate does not come about."""
-    word = "certificate" if use == SigningUse.CHARGING_STATION else "Plug & Charge certificate"
+    word = "certificate" if use in StationCertificate.CONNECTING else "Plug & Charge certificate"
     alerts.alert(
         ReviewItem.Kind.CERTIFICATE_WANTED,
         f"certificate:{station.pk}:{use}",

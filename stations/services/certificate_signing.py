@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from django.db import transaction
+from django.db.models import Q
 
 from cpo.lib import clock, events
 from stations.events import CertificatesChanged
 from stations.models import (
     ChargingStation,
     RevokedCertificate,
-    SigningUse,
     StationCertificate,
     Variable,
 )
@@ -93,6 +93,7 @@ def _sign(row: StationCertificate) -> None:
         common_name=row.common_name,
         organization=row.organization,
         identity=row.station.identity,
+        root=row.wanted_root,
     )
     authority = certificate_authority.current()
     try:
@@ -175,7 +176,7 @@ def send(row: StationCertificate) -> None:
             requests.queue(
                 row.station,
                 "certificate_signed",
-                facts={"use": row.use, "chain": chain},
+                facts={"use": row.use, "chain": chain, "request_id": row.request_id},
                 requested_by="certificate authority",
                 queue_offline=True,
                 subject=rows.subject(row),
@@ -191,7 +192,7 @@ def send(row: StationCertificate) -> None:
 
 def _short_enough(row: StationCertificate) -> str:
     """Return the chain, without its upper end where the station takes no more (7.3); raise `TooLong`."""
-    limit = min(MAX_CHAIN, _number(row.station, "CertificateSignedMaxChainSize") or MAX_CHAIN)
+    limit = min(MAX_CHAIN, _longest(row.station) or MAX_CHAIN)
     chain = x.read(row.chain)
     for length in range(len(chain), 0, -1):
         text = x.pem(*chain[:length])
@@ -204,11 +205,10 @@ class TooLong(StationsError):
     """The station takes no certificate of this length."""
 
 
-def _number(station: ChargingStation, name: str) -> int | None:
-    """Return a number that the station reported among its configuration, None if it did not."""
-    value = (
-        Variable.objects.filter(station=station, name__iexact=name).values_list("value", flat=True).first()
-    )
+def _longest(station: ChargingStation) -> int | None:
+    """Return how long a chain the station takes, as it reported it (7.3; A02.FR.16), None if it did not."""
+    named = Q(name__iexact="CertificateSignedMaxChainSize") | Q(name__iexact="MaxCertificateChainSize")
+    value = Variable.objects.filter(named, station=station).values_list("value", flat=True).first()
     return int(value[:6]) if value and value.isascii() and value.isdigit() and int(value[:6]) else None
 
 
@@ -242,11 +242,17 @@ def answered(pk: int, *, is_accepted: bool | None, word: str, by_hand: bool = Fa
 
 
 def _settle(row: StationCertificate) -> None:
-    """What was still to be sent need not be; of vehicles' certificates nobody sees which one is in use."""
+    """What was still to be sent need not be; of vehicles' certificates nobody sees which one is in use.
+
+    A station may have a controller for each EVSE, each with a name (SECC id) and a certificate of its own (A02).
+    """
     rows.take_back(row, why="an answer that came late")
-    if row.use == SigningUse.V2G:
+    if row.use not in StationCertificate.CONNECTING:
         former = StationCertificate.objects.filter(
-            station_id=row.station_id, use=row.use, state__in=StationCertificate.VALID
+            station_id=row.station_id,
+            use=row.use,
+            common_name=row.common_name,
+            state__in=StationCertificate.VALID,
         )
         former.exclude(pk=row.pk).update(state=State.REPLACED)
     alerts.settle(f"certificate:{row.station_id}:{row.use}", why="the station took its new certificate")

@@ -8,14 +8,13 @@ responder is asked, at an address that the certificate names: through the guard,
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Protocol
 
 import httpx
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -50,11 +49,12 @@ class NoStatus(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a responder says. `is_proven`: its signature leads to a certificate that we know, or its host is listed."""
+    """What a responder says. `is_proven`: its signature is that of the issuer who is named, or its host is listed."""
 
     word: str  # good, revoked, unknown
     response: bytes  # OCSPResponse, DER
     is_proven: bool
+    until: datetime  # when it must be asked again
 
 
 class StatusSource(Protocol):
@@ -114,9 +114,9 @@ def own(asked: HashData) -> Status | None:
             None,
         )
         .responder_id(ocsp.OCSPResponderEncoding.HASH, certificate)
-        .sign(key, hashes.SHA256())
+        .sign(key, local_ca.digest(key))
     )
-    return Status(word, response.public_bytes(local_ca.Encoding.DER), is_proven=True)
+    return Status(word, response.public_bytes(local_ca.Encoding.DER), is_proven=True, until=now + OWN_VALID)
 
 
 def _own_issuer(asked: HashData) -> local_ca.Signer | None:
@@ -140,7 +140,7 @@ def _is_issued(serial_number: str) -> bool:
 
 def _of_others(asked: HashData, url: str) -> Status:
     """Ask the responder, or remember what it said."""
-    _check(url)
+    check_address(url)
     name = "ocsp:" + hashlib.sha256(f"{asked}{url}".encode()).hexdigest()
     der = remembered.get(name)
     if der is None:
@@ -154,10 +154,11 @@ def _of_others(asked: HashData, url: str) -> Status:
         raise NoStatus("its answer is out of date")
     remembered.set(name, der, min((until - now).total_seconds(), REMEMBERED_AT_MOST.total_seconds()))
     is_listed = httpx.URL(url).host in settings.CERTIFICATE_STATUS_HOSTS
-    return Status(WORDS[single.certificate_status], der, is_proven=is_listed or _is_signed(response, asked))
+    is_proven = is_listed or _is_signed(response, asked)
+    return Status(WORDS[single.certificate_status], der, is_proven=is_proven, until=until)
 
 
-def _check(url: str) -> None:
+def check_address(url: str) -> None:
     """Raise `NoStatus` unless we may ask there. OCSP speaks plain http as a rule: its answers are signed."""
     try:
         parsed = httpx.URL(url)
@@ -229,9 +230,7 @@ def _read(der: bytes, asked: HashData) -> tuple[ocsp.OCSPResponse, ocsp.OCSPSing
 def _is_signed(response: ocsp.OCSPResponse, asked: HashData) -> bool:
     """Tell whether the issuer of the certificate signed, or somebody whom it let sign (RFC 6960 section 4.2.2.2)."""
     now = clock.now()
-    for issuer in _known_issuers(response):
-        if not hash_data.is_issuer(asked, issuer):
-            continue
+    for issuer in _issuers(response, asked):
         if _verifies(response, issuer):
             return True
         for delegate in response.certificates:
@@ -246,18 +245,10 @@ def _is_signed(response: ocsp.OCSPResponse, asked: HashData) -> bool:
     return False
 
 
-def _known_issuers(response: ocsp.OCSPResponse) -> list[x509.Certificate]:
-    """Return the roots that we know, and what came with the answer and was signed by one of them."""
+def _issuers(response: ocsp.OCSPResponse, asked: HashData) -> list[x509.Certificate]:
+    """Return the issuer's certificate, from our roots or from the answer: the hash of its key says that it is it."""
     roots = [x.read_one(text) for text in RootCertificate.objects.values_list("certificate", flat=True)]
-    below = []
-    for certificate in response.certificates:
-        for root in roots:
-            try:
-                certificate.verify_directly_issued_by(root)
-            except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-                continue
-            below.append(certificate)
-    return roots + below
+    return [one for one in (*roots, *response.certificates) if hash_data.is_issuer(asked, one)]
 
 
 def _verifies(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:

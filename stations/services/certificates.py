@@ -4,6 +4,7 @@ Here stands what is done about them; a station's request is judged in `certifica
 `certificate_signing`, and a certificate that is shown in a handshake is checked in `client_certificates`.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
@@ -14,16 +15,17 @@ from stations.events import CertificatesChanged
 from stations.models import ChargingStation, Command, SigningUse, StationCertificate, Variable
 from stations.pki import certificates as x
 from stations.services import certificate_rows as rows
-from stations.services import certificate_signing, configuration, requests
-from stations.services.certificate_requests import request
+from stations.services import certificate_signing, configuration, requests, variable_keys
+from stations.services.certificate_requests import request, use_without_type
 from stations.services.certificate_rows import row_of
 from stations.services.certificate_signing import answered
 from stations.services.client_certificates import check_client, find_valid, organizations
-from stations.services.errors import NotConfirmed, NotOpen
+from stations.services.errors import NotConfirmed, NotOpen, UnknownAction
 
-__all__ = ["answered", "check_client", "find_valid", "request", "row_of"]
+__all__ = ["answered", "check_client", "find_valid", "request", "row_of", "use_without_type"]
 
 State = StationCertificate.State
+CONTROLLER = "ISO15118Ctrlr"  # who talks to vehicles, one for the station or one for each EVSE
 # Of RFC 5280 section 5.3.1, those that fit a station.
 REASONS = (
     "unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn",
@@ -39,30 +41,63 @@ def renew(
     queue_offline: bool = False,
     priority: int = 0,
 ) -> Command:
-    """Ask the station for a new request (A02, ExtendedTriggerMessage), after its CpoName was put right.
+    """Ask the station for a new request (A02: ExtendedTriggerMessage, TriggerMessage), after the operator's name in it
+    was put right.
 
-    Raise what `commands.queue` raises.
+    Where it has a controller for vehicles at each EVSE, each is asked and the first question returned. Raise what
+    `requests.queue` raises.
     """
     with transaction.atomic():
         options: dict[str, Any] = {"requested_by": requested_by, "user": user, "queue_offline": queue_offline}
-        _name_operator(station, options)
-        return requests.queue(
-            station,
-            "request_certificate",
-            facts={"use": use},
-            priority=priority,
-            subject=f"renewal:{use}",
-            **options,
-        )
+        _name_operator(station, use, options)
+        asked = [
+            requests.queue(
+                station,
+                "request_certificate",
+                facts={"use": use} | ({"evse": evse} if evse else {}),
+                priority=priority,
+                subject=f"renewal:{use}",
+                **options,
+            )
+            for evse in _controllers(station, use)
+        ]
+        return asked[0]
 
 
-def _name_operator(station: ChargingStation, options: dict[str, Any]) -> None:
+def uses(station: ChargingStation) -> list[str]:
+    """Return the uses for which a station of its version can be asked to renew its certificate."""
+    found = []
+    for use in SigningUse.values:
+        with suppress(UnknownAction):
+            requests.write(station, "request_certificate", {"use": use})
+            found.append(use)
+    return found
+
+
+def _controllers(station: ChargingStation, use: str) -> list[int]:
+    """Return an EVSE of each controller for vehicles, by its SECC id (2.1 A02 alternative scenario); else [0]."""
+    if use in StationCertificate.CONNECTING:
+        return [0]
+    ids = Variable.objects.filter(
+        Q(evse_number__gt=0), station=station, component__iexact=CONTROLLER, name__iexact="SeccId"
+    ).exclude(value=None)
+    first = {row.value: row.evse_number for row in ids.order_by("-evse_number")}
+    return sorted(first.values()) or [0]
+
+
+def _name_operator(station: ChargingStation, use: str, options: dict[str, Any]) -> None:
     """Set the operator's name where the station told another one: a request with that would be refused (A02 item 5)."""
-    told = Variable.objects.filter(station=station, name__iexact="CpoName", is_supported=True).first()
+    of_2x = Q(component__iexact="SecurityCtrlr", name__iexact="OrganizationName")
+    if use not in StationCertificate.CONNECTING:
+        of_2x |= Q(component__iexact=CONTROLLER, name__iexact="OrganizationName")
+    named = Q(component="", name__iexact="CpoName") | of_2x
     ours = organizations(station)
-    if told is None or told.value is None or any(x.same_text(told.value, name) for name in ours):
-        return
-    configuration.change(station, key=told.name, value=ours[0], confirmed=True, **options)
+    for told in Variable.objects.filter(
+        named, station=station, is_supported=True, attribute=variable_keys.ACTUAL
+    ):
+        if told.value is not None and not any(x.same_text(told.value, name) for name in ours):
+            key = str(variable_keys.of(told))
+            configuration.change(station, key=key, value=ours[0], confirmed=True, **options)
 
 
 @transaction.atomic(savepoint=False)
@@ -132,7 +167,8 @@ def revoke(row: StationCertificate, *, reason: str, by: str, confirmed: bool = F
 def is_only_key(row: StationCertificate) -> bool:
     """Tell whether a station of profile 3 would be left without a certificate."""
     profile = ChargingStation.SecurityProfile.CLIENT_CERTIFICATE
-    if row.use != SigningUse.CHARGING_STATION or row.station.security_profile != profile:
+    connecting = StationCertificate.CONNECTING
+    if row.use not in connecting or row.station.security_profile != profile:
         return False
-    valid = Q(station_id=row.station_id, use=row.use, state__in=StationCertificate.VALID)
+    valid = Q(station_id=row.station_id, use__in=connecting, state__in=StationCertificate.VALID)
     return not StationCertificate.objects.filter(valid).exclude(pk=row.pk).exists()

@@ -5,7 +5,7 @@ that a sweep keeps (A00.FR.702, A00.FR.704).
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from cryptography import x509
@@ -71,10 +71,10 @@ def is_of(leaf: x509.Certificate, station: ChargingStation) -> bool:
     A certificate that was issued to one station is no other's, whatever both say of themselves later.
     """
     issued_to = StationCertificate.objects.filter(fingerprint=certificates.fingerprint(leaf)).values_list(
-        "station_id", flat=True
+        "station_id", "use"
     )
-    if any(station_id != station.pk for station_id in issued_to):
-        return False
+    if any(pk != station.pk or use not in StationCertificate.CONNECTING for pk, use in issued_to):
+        return False  # of another station, or for vehicles only
     names = certificates.common_names(leaf.subject)
     if len(names) != 1 or not names_station(names[0], station):
         return False
@@ -125,16 +125,26 @@ def is_revoked(path: Iterable[x509.Certificate]) -> bool:
 
 
 def trusted_roots() -> list[x509.Certificate]:
-    """Return the roots under which client certificates open connections: our authority's, and those marked so."""
-    ours = certificate_authority.current().roots(SigningUse.CHARGING_STATION)
+    """Return the roots under which client certificates open connections: our authority's, and those marked so.
+
+    That of vehicles is one of them as soon as a station has a certificate for both (2.x A02, combined certificate).
+    """
+    ours = _of_authority(certificate_authority.current().roots)
     marked = RootCertificate.objects.filter(is_trusted=True).values_list("certificate", flat=True)
     return ours + [certificates.read_one(text) for text in marked]
+
+
+def _of_authority(certificates_for: Callable[[str], list[x509.Certificate]]) -> list[x509.Certificate]:
+    found = certificates_for(SigningUse.CHARGING_STATION)
+    if StationCertificate.objects.filter(use=SigningUse.COMBINED).exclude(fingerprint="").exists():
+        found += certificates_for(SigningUse.COMBINED)
+    return found
 
 
 def _path(presented: list[x509.Certificate], now: datetime) -> tuple[list[x509.Certificate] | None, str]:
     """Return the path to a root, or None and why there is none."""
     leaf = presented[0]
-    issuing = certificate_authority.current().intermediates(SigningUse.CHARGING_STATION)
+    issuing = _of_authority(certificate_authority.current().intermediates)
     try:
         path = chains.path(leaf, intermediates=[*presented[1:], *issuing], roots=trusted_roots(), at=now)
     except chains.Untrusted:
@@ -155,6 +165,6 @@ def _seen(leaf: x509.Certificate, station: ChargingStation, now: datetime) -> No
     if not fresh.update(seen_at=now, state=State.IN_USE):
         return
     former = StationCertificate.objects.filter(
-        station=station, use=SigningUse.CHARGING_STATION, state__in=StationCertificate.VALID
+        station=station, use__in=StationCertificate.CONNECTING, state__in=StationCertificate.VALID
     )
     former.exclude(fingerprint=mark).update(state=State.REPLACED)

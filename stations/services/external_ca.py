@@ -33,7 +33,12 @@ from stations.services.client_certificates import issuer_name_hash
 from stations.services.guarded_http import Answer
 
 Role = AuthorityCertificate.Role
-ROLES = {SigningUse.CHARGING_STATION: (Role.ROOT, Role.STATIONS), SigningUse.V2G: (Role.V2G_ROOT, Role.V2G)}
+ROLES = {
+    SigningUse.CHARGING_STATION: (Role.ROOT, Role.STATIONS),
+    SigningUse.V2G: (Role.V2G_ROOT, Role.V2G),
+    SigningUse.V2G20: (Role.V2G20_ROOT, Role.V2G20),
+    SigningUse.COMBINED: (Role.V2G_ROOT, Role.V2G),
+}
 REFUSALS = {
     400,
     403,
@@ -127,13 +132,15 @@ class ExternalAuthority:
         return Issued(chain=self._completed(_read_pkcs7(answer.body), wish))
 
     def _json(self, wish: Wish) -> Issued | Pending:
-        body = {
+        body: dict[str, Any] = {
             "csr": wish.csr,
             "use": wish.use,
             "common_name": wish.common_name,
             "organization": wish.organization,
             "station": wish.identity,
         }
+        if wish.root is not None:
+            body["root"] = wish.root
         answer = _ask("POST", "", content=json.dumps(body).encode(), type="application/json")
         return self._read_json(answer, wish)
 

@@ -41,8 +41,9 @@ def ask(
     content: bytes | None = None,
     headers: dict[str, str] | None = None,
     timeout_s: float,
+    limit: int = LIMIT,
 ) -> Answer:
-    """Ask and return the answer, whatever its status; raise `Unreachable`."""
+    """Ask and return the answer of at most `limit` bytes, whatever its status; raise `Unreachable`."""
     try:
         with (
             guard.deadline(timeout_s),
@@ -51,8 +52,8 @@ def ask(
             body = b""
             for part in response.iter_bytes():
                 body += part
-                if len(body) > LIMIT:
-                    raise Unreachable(f"it answered more than {LIMIT} bytes")
+                if len(body) > limit:
+                    raise Unreachable(f"it answered more than {limit} bytes")
             return Answer(response.status_code, response.headers, body)
     except (httpx.HTTPError, httpx.InvalidURL, guard.ForbiddenUrl, OSError, ValueError) as error:
         raise Unreachable(str(error)[:200] or type(error).__name__) from error

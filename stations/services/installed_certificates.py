@@ -15,6 +15,7 @@ from stations.models import (
     ChargingStation,
     Command,
     InstalledCertificate,
+    ReviewItem,
     RootCertificate,
     RootUse,
     StationCertificate,
@@ -23,13 +24,16 @@ from stations.models import (
 from stations.pki import certificates as x
 from stations.pki import hash_data
 from stations.pki.hash_data import HashData
-from stations.services import requests
-from stations.services.errors import NotConfirmed
+from stations.services import alerts, requests
+from stations.services.errors import NotConfirmed, UnknownAction
 
+ALL = "read_all_certificates"  # the request about all uses, of versions that have one
 OWN_CHAIN = "V2GCertificateChain"  # the station's own Plug & Charge certificate and what leads to its root
 TLS_USES = (RootUse.CSMS, RootUse.MANUFACTURER)
 PLUG_AND_CHARGE_USES = (RootUse.V2G, RootUse.MO, OWN_CHAIN)
+ALL_USES = (*TLS_USES, *PLUG_AND_CHARGE_USES, RootUse.OEM)
 AT_MOST = 200  # certificates of one answer that are stored
+CHECK = "verification"  # who asks after an installation or a deletion
 
 
 class Reported(NamedTuple):
@@ -41,10 +45,12 @@ class Reported(NamedTuple):
 
 
 def read(station: ChargingStation, *, uses: Iterable[str] | None = None, **options: Any) -> list[Command]:
-    """Ask which certificates are installed, a question per use (M03); without `uses`, for all that it may hold.
+    """Ask which certificates are installed (M03): a question per use; without `uses` one for all, where it can be said.
 
     `options` are those of `commands.queue`; raise what it raises.
     """
+    if uses is None and _is_asked_once(station):
+        return [requests.queue(station, ALL, facts={}, subject="certificates:all", **options)]
     wanted = list(uses) if uses is not None else [*TLS_USES, *_plug_and_charge(station)]
     with transaction.atomic():
         return [
@@ -53,6 +59,15 @@ def read(station: ChargingStation, *, uses: Iterable[str] | None = None, **optio
             )
             for use in wanted
         ]
+
+
+def _is_asked_once(station: ChargingStation) -> bool:
+    """Tell whether the station's version has a question about all uses."""
+    try:
+        requests.write(station, ALL, {})
+    except UnknownAction:
+        return False
+    return True
 
 
 def _plug_and_charge(station: ChargingStation) -> tuple[str, ...]:
@@ -76,12 +91,14 @@ def install(station: ChargingStation, *, root: RootCertificate, **options: Any) 
 def delete(installed: InstalledCertificate, *, confirmed: bool = False, **options: Any) -> Command:
     """Delete a root from its station, named by the hashes that the station told (M04.FR.07).
 
-    Raise `NotConfirmed` for the last root of a use: without one it trusts no server of ours, or no firmware.
-    `options` are those of `commands.queue`; raise what it raises.
+    Raise `NotConfirmed` for the station's own certificate and for the last root of a use: without one it trusts no
+    server of ours, or no firmware. `options` are those of `commands.queue`; raise what it raises.
     """
     same_use = InstalledCertificate.objects.filter(
         station_id=installed.station_id, use=installed.use, parent=None
     )
+    if not confirmed and installed.use == OWN_CHAIN:
+        raise NotConfirmed("it is the station's own certificate: confirm it")
     if not confirmed and not same_use.exclude(pk=installed.pk).exists():
         raise NotConfirmed(f"it is the station's last {installed.use}: confirm it")
     with transaction.atomic():
@@ -101,9 +118,17 @@ def told(row: InstalledCertificate) -> HashData:
 
 @transaction.atomic(savepoint=False)
 def reported(
-    station: ChargingStation, *, uses: Iterable[str], found: Iterable[Reported], now: datetime
+    station: ChargingStation,
+    *,
+    uses: Iterable[str],
+    found: Iterable[Reported],
+    now: datetime,
+    expected: int | None = None,
 ) -> None:
-    """Store a station's answer: for these uses it has what was found and nothing else (M03.FR.02, .04)."""
+    """Store a station's answer: for these uses it has what was found and nothing else (M03.FR.02, .04).
+
+    `expected`: the root that it has just accepted; an operator is told if it is not among them.
+    """
     known = _known_roots()
     kept: list[int] = []
     for entry in list(found)[:AT_MOST]:
@@ -113,7 +138,23 @@ def reported(
             kept.append(_store(station, entry.use, child, known, now, parent=parent).pk)
     gone = InstalledCertificate.objects.filter(station=station, use__in=list(uses)).exclude(pk__in=kept)
     gone.delete()
+    if expected is not None:
+        _check(station, kept, expected)
     events.publish(CertificatesChanged(station.pk))
+
+
+def _check(station: ChargingStation, kept: list[int], root_id: int) -> None:
+    """Tell an operator of a root that the station accepted and does not tell."""
+    root = RootCertificate.objects.filter(pk=root_id).first()
+    if root is None or InstalledCertificate.objects.filter(pk__in=kept, root=root).exists():
+        return
+    alerts.alert(
+        ReviewItem.Kind.CERTIFICATE_WANTED,
+        f"not-installed:{station.pk}:{root.pk}",
+        summary=f"{station.identity} accepted the root {root} and does not tell it"[:255],
+        station=station,
+        facts={"use": root.use, "serial_number": root.serial_number},
+    )
 
 
 def _store(
@@ -154,16 +195,29 @@ def was_installed(station: ChargingStation, *, root_id: int, is_accepted: bool) 
         return
     data = hash_data.of(x.read_one(root.certificate))
     _store(station, root.use, data, {data: root.pk}, clock.now())
-    read(station, uses=[root.use], requested_by="verification", queue_offline=True)
+    _read_again(station, root.use, subject=f"installed-root:{root.pk}")
     events.publish(CertificatesChanged(station.pk))
 
 
 @transaction.atomic(savepoint=False)
 def was_deleted(station: ChargingStation, *, installed_id: int, is_gone: bool) -> None:
-    """Take a station's answer to a deletion: gone, or never there."""
-    if is_gone:
-        InstalledCertificate.objects.filter(pk=installed_id, station=station).delete()
+    """Take a station's answer to a deletion: gone, or never there; then read what it says that it has."""
+    row = InstalledCertificate.objects.filter(pk=installed_id, station=station).first()
+    if is_gone and row is not None:
+        row.delete()
+        _read_again(station, row.use, subject=f"certificates:{row.use}")
     events.publish(CertificatesChanged(station.pk))
+
+
+def _read_again(station: ChargingStation, use: str, *, subject: str) -> None:
+    requests.queue(
+        station,
+        "read_certificates",
+        facts={"use": use},
+        requested_by=CHECK,
+        queue_offline=True,
+        subject=subject,
+    )
 
 
 def chain_of(row: InstalledCertificate) -> StationCertificate | None:

@@ -1,7 +1,8 @@
 """Our own certificate authority: a root, an issuing certificate below it, keys encrypted under FIELD_KEYS.
 
 Made at first use and kept in the database, so that all workers sign with the same keys. EC P-256 for stations with EC
-keys and for vehicles, RSA for stations with RSA keys, which may know no other signatures (white paper A00.FR.317).
+keys and for vehicles, P-521 for vehicles of ISO 15118-20, RSA for stations with RSA keys, which may know no other
+signatures (white paper A00.FR.317).
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -43,11 +44,19 @@ LOCK = 0x0CB0CA  # advisory lock: one process makes the keys
 BACKDATED = timedelta(hours=1)  # stations' clocks are never quite right
 CRL_VALID = timedelta(days=7)
 RSA_BITS = 3072
-ABOVE = {Role.STATIONS: Role.ROOT, Role.RSA: Role.RSA_ROOT, Role.V2G: Role.V2G_ROOT}
-ROLES = {SigningUse.CHARGING_STATION: (Role.STATIONS, Role.RSA), SigningUse.V2G: (Role.V2G,)}
+ABOVE = {
+    Role.STATIONS: Role.ROOT, Role.RSA: Role.RSA_ROOT, Role.V2G: Role.V2G_ROOT, Role.V2G20: Role.V2G20_ROOT,
+}  # fmt: skip
+ROLES = {
+    SigningUse.CHARGING_STATION: (Role.STATIONS, Role.RSA),
+    SigningUse.V2G: (Role.V2G,),
+    SigningUse.V2G20: (Role.V2G20,),
+    SigningUse.COMBINED: (Role.V2G,),  # vehicles must trust it
+}
 NAMES = {
     Role.ROOT: "Root CA", Role.STATIONS: "Station CA", Role.RSA_ROOT: "RSA Root CA", Role.RSA: "RSA Station CA",
     Role.V2G_ROOT: "V2G Root CA", Role.V2G: "CPO V2G CA",
+    Role.V2G20_ROOT: "V2G20 Root CA", Role.V2G20: "CPO V2G20 CA",
 }  # fmt: skip
 CPO_DOMAIN = "CPO"  # domain component of an operator's certificates, ISO 15118-2 annex F
 
@@ -65,16 +74,10 @@ class LocalAuthority:
     name = "local"
 
     def sign(self, wish: Wish) -> Issued | Pending:
-        """Sign with the issuing key that fits the request; a V2G key must be P-256 (ISO 15118-2)."""
+        """Sign with the issuing key that fits the request; raise `AuthorityRefused` for a key that vehicles refuse."""
         csr = requests.read(wish.csr).csr
         key = csr.public_key()
-        if wish.use == SigningUse.V2G:
-            if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
-                raise AuthorityRefused("a V2G certificate needs a key on the curve P-256")
-            role = Role.V2G
-        else:
-            role = Role.RSA if isinstance(key, rsa.RSAPublicKey) else Role.STATIONS
-        signer = self.signer(role)
+        signer = self.signer(_role(wish.use, key))
         return Issued(chain=(_leaf(wish, key, signer, now=clock.now()), signer.certificate))
 
     def collect(self, wish: Wish, *, reference: str) -> Issued | Pending:
@@ -147,6 +150,25 @@ class FileAuthority(LocalAuthority):
             return []
 
 
+def _role(use: str, key: object) -> str:
+    """Choose who signs: by the use, for stations' own connections by the kind of their key."""
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else ""
+    if use == SigningUse.CHARGING_STATION:
+        return Role.RSA if isinstance(key, rsa.RSAPublicKey) else Role.STATIONS
+    if use == SigningUse.V2G20:
+        if curve != "secp521r1" and not isinstance(key, ed448.Ed448PublicKey):
+            raise AuthorityRefused("ISO 15118-20 wants a key on the curve P-521, or Ed448")
+    elif curve != "secp256r1":
+        raise AuthorityRefused("a V2G certificate needs a key on the curve P-256")
+    return ROLES[SigningUse(use)][0]
+
+
+def digest(key: object) -> hashes.HashAlgorithm:
+    """Return the hash with which a key of ours signs: that of its curve's strength (ISO 15118-20 wants SHA-512)."""
+    is_long = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 500
+    return hashes.SHA512() if is_long else hashes.SHA256()
+
+
 def _folder() -> Path:
     return Path(settings.CERTIFICATE_AUTHORITY_FOLDER)
 
@@ -181,9 +203,8 @@ def _make(role: str) -> AuthorityCertificate:
 def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
     """Make and store a certificate that may sign: a root by itself, an issuing one below its root."""
     is_rsa = role in (Role.RSA_ROOT, Role.RSA)
-    key: Key = (
-        rsa.generate_private_key(65537, RSA_BITS) if is_rsa else ec.generate_private_key(ec.SECP256R1())
-    )
+    curve = ec.SECP521R1() if role in (Role.V2G20_ROOT, Role.V2G20) else ec.SECP256R1()
+    key: Key = rsa.generate_private_key(65537, RSA_BITS) if is_rsa else ec.generate_private_key(curve)
     now = clock.now()
     days = settings.CERTIFICATE_ROOT_DAYS if signer is None else settings.CERTIFICATE_ISSUING_DAYS
     subject = _name(
@@ -203,7 +224,12 @@ def _authority(role: str, *, signer: Signer | None) -> AuthorityCertificate:
         .add_extension(x509.BasicConstraints(ca=True, path_length=1 if signer is None else 0), critical=True)
         .add_extension(usage, critical=True)
     )
-    certificate = builder.sign(signer.key if signer else key, hashes.SHA256())
+    if signer is not None:
+        builder = _with_responder(
+            builder
+        )  # a station asks about what stands between its leaf and the root (M06)
+    by = signer.key if signer else key
+    certificate = builder.sign(by, digest(by))
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return AuthorityCertificate.objects.create(
         role=role,
@@ -234,17 +260,17 @@ def crl(role: str) -> bytes:
     for revoked in RevokedCertificate.objects.filter(issuer_name_hash=issuer).order_by("id"):
         entry = x509.RevokedCertificateBuilder().serial_number(int(revoked.serial_number, 16))
         builder = builder.add_revoked_certificate(entry.revocation_date(revoked.revoked_at).build())
-    return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return builder.sign(signer.key, digest(signer.key)).public_bytes(Encoding.DER)
 
 
 def is_v2g(role: str) -> bool:
-    """Tell whether a role belongs to the hierarchy of vehicles."""
-    return role in (Role.V2G_ROOT, Role.V2G)
+    """Tell whether a role belongs to a hierarchy of vehicles."""
+    return role in (Role.V2G_ROOT, Role.V2G, Role.V2G20_ROOT, Role.V2G20)
 
 
 def _leaf(wish: Wish, key: object, signer: Signer, *, now: datetime) -> x509.Certificate:
     """Sign a station's certificate: only the checked subject and the key are taken from the request."""
-    v2g = wish.use == SigningUse.V2G
+    v2g = wish.use != SigningUse.CHARGING_STATION
     days = settings.CERTIFICATE_V2G_DAYS if v2g else settings.CERTIFICATE_STATION_DAYS
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=False, key_encipherment=isinstance(key, rsa.RSAPublicKey),
@@ -266,11 +292,16 @@ def _leaf(wish: Wish, key: object, signer: Signer, *, now: datetime) -> x509.Cer
         builder = builder.add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
-    if settings.CERTIFICATE_OCSP_URL:
-        responder = x509.UniformResourceIdentifier(settings.CERTIFICATE_OCSP_URL)
-        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, responder)
-        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
-    return builder.sign(signer.key, hashes.SHA256())
+    return _with_responder(builder).sign(signer.key, digest(signer.key))
+
+
+def _with_responder(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+    """Name our OCSP responder in what is signed."""
+    if not settings.CERTIFICATE_OCSP_URL:
+        return builder
+    responder = x509.UniformResourceIdentifier(settings.CERTIFICATE_OCSP_URL)
+    access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, responder)
+    return builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
 
 
 def _builder(

@@ -1,17 +1,16 @@
-"""Plug & Charge: contracts judged, contract certificates fetched for vehicles (OCPP 2.1 C07, M01, M02)."""
+"""Plug & Charge: contracts judged by their certificate and their token (OCPP 2.1 C07)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from datetime import datetime
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from cpo.lib import clock
+from stations import contract_ids
 from stations.models import ChargingStation, RootCertificate, RootUse
 from stations.pki import certificates as x
 from stations.pki import chains, hash_data
@@ -30,9 +29,12 @@ CONTRACT_ROOTS = (RootUse.MO, RootUse.V2G)
 
 
 class Asked(NamedTuple):
-    """A certificate by its hash data, and the responder that may be asked about it (OCSPRequestDataType)."""
+    """A certificate by its hash data, and the responder that may be asked about it (OCSPRequestDataType).
 
-    hash_data: HashData
+    None names no certificate.
+    """
+
+    hash_data: HashData | None
     responder_url: str
 
 
@@ -42,14 +44,6 @@ class Contract:
 
     decision: Decision
     certificate_status: str
-
-
-class ContractPool(Protocol):
-    """Where contract certificates for vehicles come from."""
-
-    def exchange(self, *, action: str, schema_version: str, request: str) -> str | None:
-        """Return the EXI answer (Base64) to a vehicle's EXI request, or None if there is none for it."""
-        ...
 
 
 def authorize(
@@ -77,13 +71,27 @@ def _status_of_chain(text: str, emaid: str) -> str:
         if not _names(leaf, emaid):
             return CHAIN_ERROR
         path = chains.path(leaf, intermediates=chain[1:], roots=_roots(), at=now)
-    except (x.Unreadable, chains.Untrusted):
+    except x.Unreadable:
         return CHAIN_ERROR
+    except chains.Untrusted:
+        return EXPIRED if _was_valid(chain, now) else CHAIN_ERROR
     if now > leaf.not_valid_after_utc:
         return EXPIRED
     if now < leaf.not_valid_before_utc:
         return CHAIN_ERROR
     return REVOKED_WORD if is_revoked(path) else _status_of_hashes(_named(path))
+
+
+def _was_valid(chain: list[x509.Certificate], now: datetime) -> bool:
+    """Tell whether the chain led to a root until one of its certificates expired (C07.FR.15)."""
+    end = min(certificate.not_valid_after_utc for certificate in chain)
+    if end >= now:
+        return False
+    try:
+        chains.path(chain[0], intermediates=chain[1:], roots=_roots(), at=end)
+    except chains.Untrusted:
+        return False
+    return True
 
 
 def _named(path: list[x509.Certificate]) -> list[Asked]:
@@ -105,9 +113,8 @@ def _responders(certificate: x509.Certificate) -> list[str]:
 
 
 def _names(leaf: x509.Certificate, emaid: str) -> bool:
-    """Tell whether a contract certificate is that of this eMAID (its CN, ISO 15118-2), separators aside."""
-    plain = emaid.replace("-", "").upper()
-    return any(name.replace("-", "").upper() == plain for name in x.common_names(leaf.subject))
+    """Tell whether a contract certificate is that of this eMAID (its CN), separators and check digit aside."""
+    return any(contract_ids.plain(name) == contract_ids.plain(emaid) for name in x.common_names(leaf.subject))
 
 
 def _roots() -> list[x509.Certificate]:
@@ -119,6 +126,9 @@ def _status_of_hashes(asked: list[Asked]) -> str:
     """Ask about each certificate of the chain; one that is revoked decides, one that nobody can prove is an error."""
     found = set()
     for one in asked:
+        if one.hash_data is None:
+            found.add(CHAIN_ERROR)
+            continue
         try:
             status = certificate_status.current().status(one.hash_data, responder_url=one.responder_url)
         except NoStatus:
@@ -128,18 +138,3 @@ def _status_of_hashes(asked: list[Asked]) -> str:
             return REVOKED_WORD
         found.add(ACCEPTED if status.word == GOOD and status.is_proven else CHAIN_ERROR)
     return CHAIN_ERROR if CHAIN_ERROR in found else ACCEPTED
-
-
-@cache
-def _load(path: str) -> ContractPool:
-    pool: ContractPool = import_string(path)()
-    return pool
-
-
-def contract_certificate(*, action: str, schema_version: str, request: str) -> str | None:
-    """Fetch the answer to a vehicle that wants a contract certificate (M01, M02); None when there is no pool for it."""
-    if not settings.CONTRACT_CERTIFICATE_POOL:
-        return None
-    return _load(settings.CONTRACT_CERTIFICATE_POOL).exchange(
-        action=action, schema_version=schema_version, request=request
-    )

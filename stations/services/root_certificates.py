@@ -11,8 +11,12 @@ from stations.services import certificate_authority
 from stations.services.certificate_authority import AuthorityRefused, AuthorityUnavailable
 from stations.services.errors import InvalidPayload, NotConfirmed
 
-MAX_CERTIFICATE = 5500  # characters of InstallCertificate.req
-OF_AUTHORITY = {SigningUse.CHARGING_STATION: RootUse.CSMS, SigningUse.V2G: RootUse.V2G}
+MAX_CERTIFICATE = (
+    10_000  # characters of InstallCertificate in 2.1; 5500 in older versions, which their schemas hold
+)
+OF_AUTHORITY = {
+    SigningUse.CHARGING_STATION: RootUse.CSMS, SigningUse.V2G: RootUse.V2G, SigningUse.V2G20: RootUse.V2G,
+}  # fmt: skip
 
 
 @transaction.atomic(savepoint=False)

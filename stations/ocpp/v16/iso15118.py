@@ -9,12 +9,19 @@ from typing import Any
 
 from cpo.lib import clock
 from stations.models import Command, SigningUse
+from stations.ocpp.certificates import from_wire, number, word_of
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import data_transfer, values
-from stations.ocpp.v16.certificate_words import from_wire, number, word_of
 from stations.pki.hash_data import HashData
-from stations.services import certificate_status, certificates, installed_certificates, plug_and_charge
+from stations.services import (
+    certificate_status,
+    certificates,
+    contracts,
+    installed_certificates,
+    plug_and_charge,
+)
+from stations.services.contracts import ContractWish, NoContract
 from stations.services.installed_certificates import Reported
 from stations.services.plug_and_charge import Asked
 
@@ -38,7 +45,7 @@ def write(message: str, payload: Payload) -> tuple[str, Payload]:
 def authorize(link: Link, payload: Payload) -> Payload:
     """Judge a contract and its certificate (chapter 5)."""
     emaid = values.id_tag(_member(payload, "idToken").get("idToken"))
-    asked = [_asked(one) for one in _list(payload, "iso15118CertificateHashData")[:MAX_HASHES]]
+    asked = [Asked(*_named(one)) for one in _list(payload, "iso15118CertificateHashData")[:MAX_HASHES]]
     certificate = _text(payload, "certificate", MAX_PEM, required=False)
 
     contract = plug_and_charge.authorize(emaid, station=link.station, certificate=certificate, asked=asked)
@@ -57,21 +64,21 @@ def get_15118_ev_certificate(link: Link, payload: Payload) -> Payload:
         raise Unreadable(f"action is {action!r}")
     request = _text(payload, "exiRequest", MAX_EXI)
 
-    answer = plug_and_charge.contract_certificate(
-        action=action, schema_version=_text(payload, "iso15118SchemaVersion", 50), request=request
-    )
-
-    if answer is None or len(answer) > MAX_EXI:
+    wish = ContractWish(action, _text(payload, "iso15118SchemaVersion", 50), request)
+    try:
+        found = contracts.exchange(link.station, wish, longest=MAX_EXI)
+    except NoContract:
         return {"status": "Failed", "exiResponse": ""}
-    return {"status": "Accepted", "exiResponse": answer}
+
+    return {"status": "Accepted", "exiResponse": found.response}
 
 
 def get_certificate_status(link: Link, payload: Payload) -> Payload:
     """Say what a responder says of a certificate (4.4)."""
-    asked = _asked(_member(payload, "ocspRequestData"))
+    named, url = _named(_member(payload, "ocspRequestData"))
 
     try:
-        status = certificate_status.current().status(asked.hash_data, responder_url=asked.responder_url)
+        status = certificate_status.current().status(named, responder_url=url)
     except certificate_status.NoStatus:
         return {"status": "Failed"}
 
@@ -174,7 +181,13 @@ def _reported(command: Command, inner: Payload) -> None:
             found.append(
                 Reported(str(told["certificateType"]), data, tuple(child for child in below if child))
             )
-    installed_certificates.reported(command.station, uses=uses, found=found, now=clock.now())
+    installed_certificates.reported(
+        command.station,
+        uses=uses,
+        found=found,
+        now=clock.now(),
+        expected=number(command.subject, "installed-root"),
+    )
 
 
 # --- what is in a message
@@ -205,8 +218,8 @@ def _list(payload: Payload, name: str) -> list[Any]:
     return value
 
 
-def _asked(told: Any) -> Asked:
-    data: HashData | None = from_wire(told)
+def _named(told: Any) -> tuple[HashData, str]:
+    data = from_wire(told)
     if data is None:
         raise Unreadable("hash data is missing")
-    return Asked(data, _text(told, "responderURL", MAX_URL))
+    return data, _text(told, "responderURL", MAX_URL)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from stations.ocpp.certificates import from_wire
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v2 import values
-from stations.pki.hash_data import HashData
 from stations.services import authorization, plug_and_charge
 from stations.services.plug_and_charge import Asked
 
@@ -42,7 +42,5 @@ def write_clear_cache() -> tuple[str, Payload]:
 
 
 def _asked(told: dict[str, Any]) -> Asked:
-    """Read an OCSPRequestDataType."""
-    names = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
-    data = HashData.told(*(str(told.get(name) or "").replace("\0", "") for name in names))
-    return Asked(data, str(told.get("responderURL") or ""))
+    """Read an OCSPRequestDataType; what names no certificate cannot be asked about."""
+    return Asked(from_wire(told), str(told.get("responderURL") or ""))

@@ -6,21 +6,26 @@ the set of its schemas; `tests/architecture/test_routes.py` holds that.
 
 from dataclasses import replace
 
-from stations.ocpp import notices, outcomes, vendors
+from stations.ocpp import notices, outcomes, transfers, vendors
 from stations.ocpp.route import Contents, OutcomeHandler, Plain, RequestWriter, careful, fast
 from stations.ocpp.security_changes import security_or
 from stations.ocpp.v2 import (
     authorization,
     availability,
     battery_swap,
+    certificates,
     charging_notices,
     cost,
+    customer_information,
     data_transfer,
     der_control,
     device_model,
     display_messages,
     event_streams,
+    firmware,
+    iso15118,
     local_list,
+    logs,
     metering,
     monitoring,
     payments,
@@ -40,9 +45,12 @@ INBOUND_201 = {
     "ClearedChargingLimit": careful(charging_notices.cleared_charging_limit, vital=True),
     "DataTransfer": careful(data_transfer.data_transfer),
     "FirmwareStatusNotification": careful(notices.firmware_status),
+    "Get15118EVCertificate": careful(iso15118.get_15118_ev_certificate(longest=7_500)),
+    "GetCertificateStatus": careful(iso15118.get_certificate_status(longest=5_500)),
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "LogStatusNotification": careful(notices.log_status),
     "MeterValues": fast(metering.meter_values),
+    "NotifyCustomerInformation": careful(customer_information.notify_customer_information, vital=True),
     "NotifyEvent": careful(monitoring.notify_event, vital=True, quick=monitoring.quick_event),
     "NotifyDisplayMessages": careful(display_messages.notify_display_messages, vital=True),
     "NotifyMonitoringReport": careful(monitoring.notify_monitoring_report, vital=True),
@@ -50,6 +58,7 @@ INBOUND_201 = {
     "NotifyEVChargingNeeds": careful(charging_notices.notify_ev_charging_needs, vital=True),
     "NotifyEVChargingSchedule": careful(charging_notices.notify_ev_charging_schedule, vital=True),
     "NotifyReport": careful(device_model.notify_report, vital=True),
+    "PublishFirmwareStatusNotification": careful(firmware.publish_firmware_status_notification),
     "ReportChargingProfiles": careful(charging_notices.report_charging_profiles, vital=True),
     "ReservationStatusUpdate": careful(reservations.reservation_status_update),
     "SecurityEventNotification": careful(notices.security_event, vital=True),
@@ -66,29 +75,29 @@ INBOUND_201 = {
 # Requests to stations; the value hears what becomes of one, where rows of ours depend on it.
 OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "CancelReservation": outcomes.cancel_reservation,
-    "CertificateSigned": None,
+    "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": availability.change_availability,
     "ClearCache": None,
     "ClearChargingProfile": smart_charging.clear_charging_profile,
     "ClearDisplayMessage": display_messages.clear_display_message,
     "ClearVariableMonitoring": monitoring.clear_variable_monitoring,
     "CostUpdated": None,
-    "CustomerInformation": None,
+    "CustomerInformation": customer_information.customer_information_outcome,
     "DataTransfer": vendors.outcome,
-    "DeleteCertificate": None,
+    "DeleteCertificate": certificates.delete_certificate,
     "GetBaseReport": device_model.report,
     "GetChargingProfiles": charging_notices.get_charging_profiles,
     "GetCompositeSchedule": smart_charging.get_composite_schedule,
     "GetDisplayMessages": display_messages.get_display_messages,
-    "GetInstalledCertificateIds": None,
+    "GetInstalledCertificateIds": certificates.get_installed_certificate_ids,
     "GetLocalListVersion": local_list.get_local_list_version,
-    "GetLog": None,
+    "GetLog": transfers.log_outcome,
     "GetMonitoringReport": monitoring.report,
     "GetReport": device_model.report,
     "GetTransactionStatus": transactions.get_transaction_status,
     "GetVariables": device_model.get_variables,
-    "InstallCertificate": None,
-    "PublishFirmware": None,
+    "InstallCertificate": security_or(certificates.install_certificate),
+    "PublishFirmware": firmware.publish_firmware,
     "RequestStartTransaction": remote.request_start_transaction,
     "RequestStopTransaction": remote.request_stop_transaction,
     "ReserveNow": reservations.reserve_now,
@@ -101,10 +110,10 @@ OUTBOUND_201: dict[str, OutcomeHandler | None] = {
     "SetNetworkProfile": security_or(security.set_network_profile, word=security.word_of_profile),
     "SetVariableMonitoring": monitoring.set_variable_monitoring,
     "SetVariables": security_or(security.set_variables, word=security.word_of_variables),
-    "TriggerMessage": None,
+    "TriggerMessage": security_or(certificates.trigger_message),
     "UnlockConnector": None,
-    "UnpublishFirmware": None,
-    "UpdateFirmware": None,
+    "UnpublishFirmware": firmware.unpublish_firmware,
+    "UpdateFirmware": transfers.firmware_outcome,
 }
 
 # Requests of services: the domain's words in, the action and its payload out.
@@ -114,6 +123,12 @@ WRITERS: dict[str, RequestWriter] = {
     "base_report": device_model.write_base_report,
     "boot_notification": provisioning.ask_for_boot,
     "cancel_reservation": reservations.write_cancel,
+    "certificate_signed": certificates.write_certificate_signed,
+    "delete_certificate": certificates.write_delete,
+    "install_certificate": certificates.write_install,
+    "read_all_certificates": certificates.write_read_all,
+    "read_certificates": certificates.write_read,
+    "request_certificate": certificates.write_request_certificate,
     "change_availability": availability.write_change,
     "change_password": security.write_password,
     "change_variables": device_model.write_change,
@@ -124,6 +139,11 @@ WRITERS: dict[str, RequestWriter] = {
     "display_report": display_messages.write_report,
     "get_charging_profiles": charging_notices.write_report,
     "get_composite_schedule": smart_charging.write_composite,
+    "customer_information": customer_information.write_request,
+    "get_log": logs.write_log,
+    "publish_firmware": firmware.write_publish,
+    "unpublish_firmware": firmware.write_unpublish,
+    "update_firmware": firmware.write_update,
     "clear_monitors": monitoring.write_clear,
     "monitoring_base": monitoring.write_base,
     "monitoring_level": monitoring.write_level,
@@ -142,22 +162,19 @@ WRITERS: dict[str, RequestWriter] = {
     "transaction_status": transactions.write_status,
 }
 
-LATER = "not built yet"
-NOT_OFFERED_201: dict[str, str] = dict.fromkeys(
-    (
-        "Get15118EVCertificate", "GetCertificateStatus", "NotifyCustomerInformation",
-        "PublishFirmwareStatusNotification",
-    ),
-    LATER,
-)  # fmt: skip
+NOT_OFFERED_201: dict[str, str] = {}
 
 INBOUND_21 = INBOUND_201 | {
+    "Authorize": replace(INBOUND_201["Authorize"], handler=v2x.authorize),
     "NotifyPriorityCharging": careful(charging_notices.notify_priority_charging, vital=True),
     "PullDynamicScheduleUpdate": careful(charging_notices.pull_dynamic_schedule_update),
     "BatterySwap": careful(battery_swap.battery_swap, vital=True),
     "NotifyDERAlarm": careful(der_control.notify_der_alarm, vital=True),
     "NotifyDERStartStop": careful(der_control.notify_der_start_stop, vital=True),
     "ReportDERControl": careful(der_control.report_der_control, vital=True),
+    "Get15118EVCertificate": careful(iso15118.get_15118_ev_certificate(longest=17_000)),
+    "GetCertificateChainStatus": careful(iso15118.get_certificate_chain_status),
+    "GetCertificateStatus": careful(iso15118.get_certificate_status(longest=18_000)),
     "ClosePeriodicEventStream": careful(event_streams.close_periodic_event_stream, vital=True),
     "NotifyPeriodicEventStream": fast(event_streams.notify_periodic_event_stream),  # a SEND: it has no answer
     "OpenPeriodicEventStream": careful(event_streams.open_periodic_event_stream, vital=True),
@@ -183,6 +200,8 @@ OUTBOUND_21: dict[str, OutcomeHandler | None] = OUTBOUND_201 | {
     "UsePriorityCharging": charging_notices.use_priority_charging,
 }
 WRITERS_21: dict[str, RequestWriter] = WRITERS | {
+    "certificate_signed": certificates.write_certificate_signed_21,
+    "request_certificate": certificates.write_request_certificate_21,
     "update_dynamic_schedule": charging_notices.write_update,
     "use_priority_charging": charging_notices.write_priority,
     "change_tariff": tariffs.write_change,
@@ -201,10 +220,7 @@ WRITERS_21: dict[str, RequestWriter] = WRITERS | {
     "adjust_stream": event_streams.write_adjust,
     "read_streams": event_streams.write_read,
 }
-NOT_OFFERED_21 = NOT_OFFERED_201 | dict.fromkeys(
-    ("GetCertificateChainStatus",),
-    LATER,
-)  # fmt: skip
+NOT_OFFERED_21 = dict(NOT_OFFERED_201)
 
 # Functional blocks of part 2 with the first use case of the message.
 SECTIONS_201 = {
@@ -275,16 +291,16 @@ SECTIONS_201 = {
     "UpdateFirmware": "L01",
 }
 SECTIONS_21 = SECTIONS_201 | {
-    "AFRRSignal": "Q11",
-    "AdjustPeriodicEventStream": "N13",
+    "AFRRSignal": "Q08",
+    "AdjustPeriodicEventStream": "N14",
     "BatterySwap": "S01",
     "ChangeTransactionTariff": "I11",
     "ClearDERControl": "R04",
     "ClearTariffs": "I10",
-    "ClosePeriodicEventStream": "N12",
+    "ClosePeriodicEventStream": "N13",
     "GetCertificateChainStatus": "M07",
     "GetDERControl": "R04",
-    "GetPeriodicEventStream": "N14",
+    "GetPeriodicEventStream": "N12",
     "GetTariffs": "I09",
     "NotifyAllowedEnergyTransfer": "Q02",
     "NotifyDERAlarm": "R05",
@@ -297,10 +313,10 @@ SECTIONS_21 = SECTIONS_201 | {
     "PullDynamicScheduleUpdate": "K28",
     "ReportDERControl": "R04",
     "RequestBatterySwap": "S02",
-    "SetDERControl": "R01",
+    "SetDERControl": "R04",
     "SetDefaultTariff": "I07",
     "UpdateDynamicSchedule": "K28",
-    "UsePriorityCharging": "K22",
+    "UsePriorityCharging": "K21",
     "VatNumberValidation": "C22",
 }
 

@@ -228,18 +228,3 @@ def test_a_blocked_contract_is_cancelled(station: ChargingStation) -> None:
     found = plug_and_charge.authorize(EMAID, station=station, certificate=pki.leaf(MO, EMAID).pem)
 
     assert (found.certificate_status, found.decision.status) == ("ContractCancelled", "Blocked")
-
-
-def test_a_pool_answers_the_vehicle(settings: Any) -> None:
-    settings.CONTRACT_CERTIFICATE_POOL = "tests.stations.services.test_certificate_status.Pool"
-
-    assert (
-        plug_and_charge.contract_certificate(action="Install", schema_version="v", request="eA==") == "eA==!"
-    )
-
-
-class Pool:
-    """A pool that answers with the question."""
-
-    def exchange(self, *, action: str, schema_version: str, request: str) -> str | None:
-        return f"{request}!"
