@@ -43,6 +43,7 @@ class KnownSession:
     connector_number: int = 1
     next_seq_no: int = -1  # of the 2.x transaction's next event; -1: this socket has not heard of it yet
     has_news: bool = False  # the answer to its next event carries more than the event asks for
+    is_placed: bool = True  # False: the 2.x transaction has not named its EVSE yet
     is_ad_hoc: bool = False  # its end is answered with what it cost (C20.FR.03)
 
 
@@ -136,12 +137,13 @@ from stations_evse e where e.station_id = %s
 # Open sessions, and those that ended so lately that readings may still come.
 SESSIONS = """
 select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
-    exists(select from stations_sessionlimit l where l.session_id = s.id and l.is_untold),
-    token_id is null and party = '' and authorization_reference <> ''
+    exists(select from stations_sessionlimit l where l.session_id = s.id and l.is_untold)
+        or exists(select from stations_sessioncost c where c.session_id = s.id and c.is_untold),
+    token_id is null and party = '' and authorization_reference <> '', not s.flags @> '["evse_unknown"]'
 from stations_chargingsession s where station_id = %s and status = 'active'
 union all
 select id, transaction_id, evse_id, started_at, ended_at, meter_start_wh, register_wh, energy_wh, connector_number,
-    false, false
+    false, false, true
 from stations_chargingsession
 where evse_id = any(%s) and started_at > %s and status = 'ended' and ended_at > %s
 """
@@ -153,7 +155,7 @@ def known_session(session: ChargingSession) -> KnownSession:
     return _known(
         session.pk, session.transaction_id, session.evse_id, session.started_at, session.ended_at,
         session.meter_start_wh, session.register_wh, session.energy_wh, session.connector_number,
-        is_ad_hoc=session.is_ad_hoc,
+        is_ad_hoc=session.is_ad_hoc, is_placed="evse_unknown" not in session.flags,
     )  # fmt: skip
 
 
@@ -193,6 +195,7 @@ def _known(
     connector_number: int,
     has_news: bool = False,
     is_ad_hoc: bool = False,
+    is_placed: bool = True,
 ) -> KnownSession:
     register = readings.EnergyRegister.resume(
         meter_start_wh=meter_start_wh, register_wh=register_wh, energy_wh=energy_wh
@@ -207,4 +210,5 @@ def _known(
         connector_number=connector_number,
         has_news=has_news,
         is_ad_hoc=is_ad_hoc,
+        is_placed=is_placed,
     )

@@ -6,6 +6,7 @@ order, about which nothing is odd, is stored by `ingest`.)
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -203,19 +204,24 @@ def _meter(session: ChargingSession, said: Said) -> None:
     if not said.found:
         return
     metering.add(session, samples=[(0, r.sampled_at, metering.kind_of(r), 0, r.value) for r in said.found])
-    signed = [
-        readings.SignedReading(r.sampled_at, r.measurand, r.phase, r.location, r.context, r.raw, r.flags)
-        for r in said.found
-        if r.raw
-    ]
-    if signed:
+    found = signed(said.found)
+    if found:
         signed_readings.keep(
             session.station,
-            signed,
+            found,
             session_id=session.pk,
             received_at=said.row.received_at,
             evse_id=session.evse_id,
         )
+
+
+def signed(found: Sequence[readings.Reading]) -> list[readings.SignedReading]:
+    """Give the signed forms of readings that have one beside the number (J01.FR.21)."""
+    return [
+        readings.SignedReading(r.sampled_at, r.measurand, r.phase, r.location, r.context, r.raw, r.flags)
+        for r in found
+        if r.raw
+    ]
 
 
 def _settle(session: ChargingSession, rows: list[TransactionEvent], said: Said, *, is_first: bool) -> None:

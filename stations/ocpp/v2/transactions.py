@@ -166,7 +166,10 @@ def quick(link: Link, incoming: Incoming) -> Payload | None:
         return None
     at, flags = readings.parse_timestamp(payload.get("timestamp"), received_at=incoming.received_at)
     parsed = readings.parse_v2_meter_values(payload.get("meterValue") or [], received_at=incoming.received_at)
-    if any(reading.raw for reading in parsed.readings) or parsed.signed:
+    if (
+        any(reading.raw or reading.context == transactions.BEGIN for reading in parsed.readings)
+        or parsed.signed
+    ):
         return None
     incoming.flags += [*flags, *oddities(parsed)]
     known.next_seq_no = int(payload["seqNo"]) + 1
@@ -260,7 +263,8 @@ def _row(link: Link, incoming: Incoming, evse_id: int, connector: int, at: datet
 
 
 def _is_at(link: Link, known: KnownSession, evse: dict[str, Any] | None) -> bool:
-    return not evse or link.evses.get(evse.get("id") or 0) == known.evse_id
+    """Tell whether an event says nothing new about where its transaction is."""
+    return not evse or known.is_placed and link.evses.get(evse.get("id") or 0) == known.evse_id
 
 
 def _readings(incoming: Incoming) -> readings.ParsedReadings:
