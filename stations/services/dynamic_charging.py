@@ -11,7 +11,7 @@ from stations.charging_profiles import ChargingProfile, ChargingSchedulePeriod, 
 from stations.charging_profiles.rules import faults
 from stations.events import ChargingProfilesChanged
 from stations.models import ChargingSession, ChargingStation, Command, InstalledProfile, PriorityCharging
-from stations.services import profile_rows, requests
+from stations.services import composite_schedules, profile_rows, requests
 from stations.services.errors import NotOpen, UnsuitedProfile
 
 Values = dict[str, Decimal]  # fields of a period: limit, discharge_limit, setpoint, and theirs of L2 and L3
@@ -33,6 +33,8 @@ def update(
     )
     if not row.is_live or row.on_station is None:
         raise NotOpen("the profile does not lie on the station")
+    if row.source.startswith(profile_rows.FOUND):
+        raise NotOpen("the profile is somebody else's (K29)")
     profile = _with_values(from_v2(row.profile, evse=row.evse_number), values)
     transaction_id = row.session.transaction_id if row.session else None
     for fault in faults(profile, transaction=transaction_id):
@@ -61,6 +63,8 @@ def updated(command: Command, *, profile_id: int, outcome: str) -> None:
     else:
         row.detail = f"new values were answered {outcome or 'with nothing'}"
     row.save(update_fields=["on_station", "detail"])
+    if outcome == "Accepted":
+        composite_schedules.verify(row)
     events.publish(ChargingProfilesChanged(row.station_id))
 
 
@@ -127,6 +131,7 @@ def _with_values(profile: ChargingProfile, values: Values) -> ChargingProfile:
 def _dynamic(station: ChargingStation, profile_id: int) -> InstalledProfile | None:
     row = (
         InstalledProfile.objects.select_for_update(of=["self"])
+        .select_related("station")
         .filter(station=station, profile_id=profile_id, state__in=InstalledProfile.LIVE)
         .first()
     )
