@@ -12,3 +12,11 @@ class CdrIssued:
 @dataclass(frozen=True, slots=True)
 class TariffChanged:
     tariff_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChanged:
+    """A payment of ours made a step, or was given back."""
+
+    payment_id: int
+    station_id: int

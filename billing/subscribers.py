@@ -1,8 +1,8 @@
 """Turns events into nudges: workers do the work, sweeps find what a lost nudge forgot."""
 
-from billing.events import TariffChanged
+from billing.events import CdrIssued, TariffChanged
 from cpo.lib import events, nudge
-from stations.events import SessionChanged, SessionEnded, SessionStarted
+from stations.events import RemoteRequestChanged, SessionChanged, SessionEnded, SessionStarted
 
 
 @events.subscribe(SessionStarted)
@@ -23,3 +23,14 @@ def look_again(event: SessionChanged) -> None:
 @events.subscribe(TariffChanged)
 def retry(event: TariffChanged) -> None:
     nudge.task("billing.tasks.retry_after_tariff_change", event.tariff_id)
+
+
+@events.subscribe(CdrIssued)
+def settle(event: CdrIssued) -> None:
+    if event.session_id is not None:
+        nudge.task("billing.tasks.settle_sessions", event.session_id)
+
+
+@events.subscribe(RemoteRequestChanged)
+def look_for_start(event: RemoteRequestChanged) -> None:
+    nudge.task("billing.tasks.advance_payments_at", event.station_id)

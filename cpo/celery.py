@@ -23,7 +23,7 @@ app.conf.beat_schedule = {
     "look after energy": {"task": "stations.tasks.look_after_energy", "schedule": 30},
     "match stops without a start": {"task": "stations.tasks.match_stops", "schedule": 10},
     "fit configuration templates": {"task": "stations.tasks.fit_templates", "schedule": 10},
-    "balance the load of sites": {"task": "stations.tasks.balance_load", "schedule": 10},
+    "balance the load of sites": {"task": "stations.tasks.balance_load", "schedule": 5},
     "keep charging profiles": {"task": "stations.tasks.keep_charging_profiles", "schedule": 3},
     "recheck charging profiles": {"task": "stations.tasks.recheck_charging_profiles", "schedule": 30},
     "advance firmware campaigns": {"task": "stations.tasks.advance_campaigns", "schedule": 10},
@@ -42,6 +42,8 @@ app.conf.beat_schedule = {
     "rotate passwords": {"task": "stations.tasks.rotate_passwords", "schedule": 60},
     "compare costs of stations": {"task": "billing.tasks.compare_station_costs", "schedule": 30},
     "bill ended sessions": {"task": "billing.tasks.sweep_unbilled", "schedule": 10},
+    "advance payments": {"task": "billing.tasks.sweep_payments", "schedule": 5},
+    "compare settlements": {"task": "billing.tasks.sweep_settlements", "schedule": 60},
     "push to partners": {"task": "roaming.tasks.sweep_pushes", "schedule": 5},
     "mark stale pushes": {"task": "roaming.tasks.sweep_marks", "schedule": 30},
 }

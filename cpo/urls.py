@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("cpo.api.urls")),
     path("ocpi/", include("roaming.ocpi.urls")),
+    path("pay/", include("cpo.pay.urls")),
     path("admin/", admin.site.urls),
     path("", include("cpo.console.urls")),
 ]

@@ -28,7 +28,8 @@ AD_HOC_TOKENS = frozenset({"AD_HOC_USER"})
 
 def types_of(session: ChargingSession) -> tuple[str, ...]:
     """Give the OCPI tariff types that fit the session, best first; '' is a tariff for every session."""
-    is_ad_hoc = session.token is not None and session.token.type in AD_HOC_TOKENS
+    has_such_token = session.token is not None and session.token.type in AD_HOC_TOKENS
+    is_ad_hoc = has_such_token or session.is_ad_hoc
     kind = model.TariffType.AD_HOC_PAYMENT if is_ad_hoc else model.TariffType.REGULAR
     return (kind, EVERY_SESSION)
 

@@ -89,6 +89,7 @@ class Row(NamedTuple):
     tariff: str | None
     tariff_version: int | None
     remark: str
+    authorization_reference: str
 
 
 FIELDS = (
@@ -96,13 +97,14 @@ FIELDS = (
     KT("evse__evse_id"), KT("evse__uid"), KT("connector__id"), "started_at", "ended_at", "time_zone", "seconds",
     "parking_seconds", "energy_wh", "meter_start_wh", "meter_stop_wh", "total_before_taxes", "total_after_taxes",
     "totals__total_cost__taxes", "currency", KT("token__uid"), KT("token__contract_id"), "auth_method", "party",
-    KT("tariff__id"), "tariff_version", "remark",
+    KT("tariff__id"), "tariff_version", "remark", "authorization_reference",
 )  # fmt: skip
 HEADER = (
     "created_at", "cdr_id", "session_id", "credits_cdr_id", "location", "station", "evse_id", "connector",
     "started_at", "started_at_offset", "ended_at", "ended_at_offset", "time_zone", "duration_s", "parking_s",
     "energy_kwh", "meter_start_kwh", "meter_stop_kwh", "net", "vat_percent", "vat", "gross", "currency",
     "token_uid", "contract_id", "auth_method", "partner", "tariff_id", "tariff_version", "remark",
+    "authorization_reference",
 )  # fmt: skip
 
 
@@ -164,6 +166,7 @@ def _cells(row: Row, style: CsvStyle) -> list[Any]:
         " + ".join(number(_trim(Decimal(rate))) for rate in _rates(row)), number(vat), number(row.gross),
         row.currency, text(row.token), text(row.contract_id), row.auth_method, text(row.party), text(row.tariff),
         "" if row.tariff_version is None else row.tariff_version, text(row.remark),
+        text(row.authorization_reference),
     ]  # fmt: skip
 
 

@@ -28,11 +28,27 @@ def ensure(sessions: Sequence[ChargingSession]) -> dict[int, SessionSnapshot]:
     the first row stays.
     """
     found = _stored(session.pk for session in sessions)
+    found = _without_early(found, sessions)
     missing = [session.pk for session in sessions if session.pk not in found]
     if missing:
         SessionSnapshot.objects.bulk_create(_build(_whole(missing)), ignore_conflicts=True)
         found |= _stored(missing)
     return found
+
+
+def _without_early(
+    found: dict[int, SessionSnapshot], sessions: Sequence[ChargingSession]
+) -> dict[int, SessionSnapshot]:
+    """Drop the snapshots of sessions that began without a token and have one now: it decides about the tariff.
+
+    A station may begin a transaction with the cable, and somebody pays or shows a card a minute later (C18, E02).
+    """
+    early = [
+        found[s.pk].pk for s in sessions if s.pk in found and s.id_token and not found[s.pk].token.get("uid")
+    ]
+    if early:
+        SessionSnapshot.objects.filter(pk__in=early).delete()
+    return {pk: row for pk, row in found.items() if row.pk not in early}
 
 
 def read(ids: Iterable[int]) -> list[ChargingSession]:
@@ -153,7 +169,8 @@ def token_shape(session: ChargingSession, operator: Operator | None) -> Shape:
 
     Our own drivers' tokens carry our own party.
     """
-    token = session.token or IdToken(uid=session.id_token[:36], type="RFID")
+    kind = "AD_HOC_USER" if session.is_ad_hoc else "RFID"
+    token = session.token or IdToken(uid=session.id_token[:36], type=kind)
     country_code, party_id = token.country_code, token.party_id
     if not country_code and operator is not None:
         country_code, party_id = operator.country_code, operator.party_id
