@@ -1,7 +1,6 @@
 """DataTransfer (block P): vendors' own messages in both directions. `data` may be any JSON value here."""
 
-import json
-
+from cpo.lib.exact import ExactEncoder
 from stations.ocpp import vendors
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
@@ -11,7 +10,7 @@ def data_transfer(link: Link, incoming: Incoming) -> Payload:
     """Answer as the vendor's handler says (P02.FR.06 to P02.FR.08); what is no text reaches it as its JSON."""
     payload = incoming.payload
     data = payload.get("data")
-    text = data if isinstance(data, str) else "" if data is None else json.dumps(data, default=str)
+    text = data if isinstance(data, str) else "" if data is None else ExactEncoder().encode(data)
 
     status, answer = vendors.answer(
         link,
