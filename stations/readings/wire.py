@@ -79,7 +79,7 @@ def _read(sample: Any, sampled_at: datetime, flags: tuple[str, ...], parsed: Par
         return "words_unreadable"
     if odd:
         flags += odd
-    value = get("value")
+    value: Any = get("value")
     if get("format") == "SignedData":
         parsed.signed.append(
             SignedReading(sampled_at, measurand, phase, location, context, _as_text(value), flags)
@@ -87,7 +87,7 @@ def _read(sample: Any, sampled_at: datetime, flags: tuple[str, ...], parsed: Par
         return ""
     kind = type(value)
     if kind is str and _is_plain_number(value):
-        number = Decimal(value)
+        number: Decimal = Decimal(value)
     elif kind is int and -LARGEST < value < LARGEST:
         number = Decimal(value)
     elif kind is Decimal and _is_plain_number(str(value)):
