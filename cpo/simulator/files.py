@@ -39,6 +39,7 @@ class Habits:
     knows_extension: bool = True  # GetLog and SignedUpdateFirmware
     tells: bool = True  # sends status notifications
     tells_installed: bool = True
+    tells_more: bool = False  # as 2.x does: what is scheduled, given up, and that it reboots
     trusted_root: str = ""  # PEM; empty: any signing certificate that is valid today
     answers: list[int] = field(default_factory=list)  # HTTP statuses that it was given
     last_log: tuple[str, int | None] = ("Idle", None)
@@ -74,6 +75,7 @@ async def get_log(charger: "Charger", payload: Payload) -> Answer | Payload:
     name = f"{charger.station_id}-{payload['logType']}.log"
     location = payload["log"]["remoteLocation"]
     upload = _Upload(charger, location, name, payload.get("retries", 0), payload["requestId"])
+    upload.replaces = charger.files.last_log[1] if busy and charger.files.tells_more else None
     status = "AcceptedCanceled" if busy else "Accepted"
     return Answer({"status": status, "filename": name}, then=upload.run)
 
@@ -105,9 +107,12 @@ class _Upload:
     ) -> None:
         self.charger, self.location, self.name = charger, location, name
         self.retries, self.request_id = retries, request_id
+        self.replaces: int | None = None  # request that was given up for this one
 
     async def run(self) -> None:
         self.charger.files.task = asyncio.current_task()
+        if self.replaces is not None:
+            await tell_log(self.charger, "AcceptedCanceled", self.replaces)  # N01.FR.20
         await tell_log(self.charger, "Uploading", self.request_id)
         for _ in range(self.retries + 1):
             try:
@@ -208,6 +213,8 @@ class _Update:
 
     async def run(self) -> None:
         self.charger.files.task = asyncio.current_task()
+        if self.charger.files.tells_more and datetime.fromisoformat(self.retrieve_at) > datetime.now(UTC):
+            await self._tell("DownloadScheduled")  # L01.FR.13
         await _wait_until(self.retrieve_at)
         image = await self._fetch()
         if image is None:
@@ -243,8 +250,12 @@ class _Update:
             await self._tell("InstallationFailed")
             return
         self.charger.firmware = image[len(MARK) :].partition(b"\n")[0].decode(errors="replace").strip()
+        if self.charger.files.tells_more:
+            await self._tell("InstallRebooting")  # L01.FR.32 (a)
         await self.charger.reboot("FirmwareUpdate")
         await self._tell("Installed")
+        if self.charger.files.tells_more:
+            await _alarm(self.charger, "FirmwareUpdated")  # L01.FR.31
 
     async def _tell(self, status: str) -> None:
         await tell_firmware(self.charger, status, self.request_id)

@@ -1,7 +1,7 @@
 """What local lists shall hold: the tokens that may charge at a site, as many as a station can keep (1.6 section 3.5.2).
 
-Lists are made once per audience (site, length of tokens, size), never per station: stations whose lists are equal
-share one row, and a change of tokens is one comparison of digests per audience.
+Lists are made once per audience (site, length of tokens, size, cleared tokens), never per station: stations whose
+lists are equal share one row, and a change of tokens is one comparison of digests per audience.
 """
 
 import hashlib
@@ -18,7 +18,14 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils.module_loading import import_string
 
 from cpo.lib import clock
-from stations.models import IdToken, LocalList, LocalListContent, LocalListMark, TokenGroup
+from stations.models import (
+    IdToken,
+    LocalList,
+    LocalListContent,
+    LocalListMark,
+    TokenGroup,
+    UnlistedToken,
+)
 
 Entry = list[str]  # uid, type, expires at, group id
 State = LocalList.State
@@ -64,6 +71,9 @@ class Audience(NamedTuple):
     operator_id: int | None
     longest: int  # characters of a uid that they can be told
     max_entries: int | None
+    without: frozenset[str] = (
+        frozenset()
+    )  # keys of tokens whose data were cleared from the station (N10.FR.02)
 
 
 @cache
@@ -113,11 +123,22 @@ def _audiences() -> dict[Audience, list[int]]:
         "max_entries",
     )
     longest: dict[str, int] = {}
+    unlisted = _unlisted()
     for station_id, location_id, operator_id, version, max_entries in rows:
         if version not in longest:
             longest[version] = _port(settings.ID_TOKEN_LENGTH)(version)
-        found[Audience(location_id, operator_id, longest[version], max_entries)].append(station_id)
+        without = unlisted.get(station_id, frozenset())
+        audience = Audience(location_id, operator_id, longest[version], max_entries, without)
+        found[audience].append(station_id)
     return found
+
+
+def _unlisted() -> dict[int, frozenset[str]]:
+    """Return by station the keys of the tokens that stay off its list."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for station_id, uid in UnlistedToken.objects.values_list("station_id", "uid"):
+        found[station_id].add(uid)
+    return {station_id: frozenset(uids) for station_id, uids in found.items()}
 
 
 def _want(lists: Any, content: LocalListContent) -> int:
@@ -172,7 +193,7 @@ class _Tokens:
 
     def of(self, audience: Audience) -> tuple[list[Entry], int, int]:
         """Return the entries of an audience's list, how many did not fit, and how many uids are too long."""
-        here = [token for token in self._tokens if not token.is_restricted or self._may(token, audience)]
+        here = [token for token in self._tokens if self._may(token, audience)]
         once = {token.key: token for token in sorted(here, key=lambda each: (each.is_own, each.id))}
         fitting = [token for token in once.values() if len(token.entry[0]) <= audience.longest]
         too_long, left_out = len(once) - len(fitting), 0
@@ -183,6 +204,10 @@ class _Tokens:
         return [token.entry for token in sorted(fitting, key=lambda each: each.key)], left_out, too_long
 
     def _may(self, token: _Token, audience: Audience) -> bool:
+        if token.key in audience.without:
+            return False
+        if not token.is_restricted:
+            return True
         locations, operators = self._locations[token.id], self._operators[token.id]
         if not locations and not operators:
             return True

@@ -183,7 +183,7 @@ async def test_a_newer_update_cancels_the_one_under_way(charger: Make, signed: F
         second = await plan(signed)
         await is_("accepted", second)
 
-    assert (await is_("cancelled", first)).reason == "a newer update took its place"
+    assert (await is_("cancelled", first)).reason == "a newer one took its place"
 
 
 async def test_silence_on_signed_update_firmware_is_told(charger: Make, signed: FirmwareImage) -> None:
@@ -362,7 +362,7 @@ async def test_a_word_about_no_update_of_ours_is_kept(charger: Make, ada: Chargi
         await tell(station, "Installing")
 
     row = await rows(FirmwareStatus.objects.get)
-    assert (row.update, row.remark) == (None, "it belongs to no update of ours")
+    assert (row.update, row.remark) == (None, "it belongs to no request of ours")
     assert await rows(lambda: ChargingStation.objects.get().firmware_status) == "Installing"
 
 

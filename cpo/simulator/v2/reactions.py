@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cpo.simulator import files, security
+from cpo.simulator import files
 from cpo.simulator.answers import Answer, Payload, Reaction
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import translation, variables
+from cpo.simulator.v2 import certificates, customers, publishing, translation, variables
 
 if TYPE_CHECKING:
     from cpo.simulator.v2.charger import Charger
@@ -112,10 +112,10 @@ async def trigger_message(station: "Charger", payload: Payload) -> Answer:
         "Heartbeat": station.heartbeat,
         "LogStatusNotification": lambda: files.trigger_log(hardware),
         "MeterValues": lambda: station.report_meters(number),
-        "SignChargingStationCertificate": lambda: security.ask_for_certificate(hardware),
+        "PublishFirmwareStatusNotification": lambda: publishing.trigger(station),
         "StatusNotification": lambda: station.report_status(number),
         "TransactionEvent": lambda: station.report_transactions(number),
-    }.get(payload["requestedMessage"])
+    }.get(payload["requestedMessage"]) or certificates.triggered(station, payload["requestedMessage"])
     if wanted is None:
         return Answer({"status": "NotImplemented"})
     return Answer(ACCEPTED, then=wanted)
@@ -148,22 +148,22 @@ async def set_network_profile(station: "Charger", payload: Payload) -> Payload:
 
 REACTIONS: dict[str, Reaction] = {
     "CancelReservation": translation.cancel_reservation,
-    "CertificateSigned": security.certificate_signed,
+    "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": change_availability,
     "ClearCache": clear_cache,
     "ClearChargingProfile": translation.clear_charging_profile,
     "CostUpdated": cost_updated,
     "DataTransfer": data_transfer,
-    "DeleteCertificate": security.delete_certificate,
+    "DeleteCertificate": certificates.delete_certificate,
     "GetBaseReport": get_report,
     "GetCompositeSchedule": translation.get_composite_schedule,
-    "GetInstalledCertificateIds": translation.get_installed_certificate_ids,
+    "GetInstalledCertificateIds": certificates.get_installed_certificate_ids,
     "GetLocalListVersion": translation.get_local_list_version,
     "GetLog": files.get_log,
     "GetReport": get_report,
     "GetTransactionStatus": get_transaction_status,
     "GetVariables": get_variables,
-    "InstallCertificate": translation.install_certificate,
+    "InstallCertificate": certificates.install_certificate,
     "RequestStartTransaction": request_start_transaction,
     "RequestStopTransaction": request_stop_transaction,
     "ReserveNow": translation.reserve_now,
@@ -175,4 +175,6 @@ REACTIONS: dict[str, Reaction] = {
     "TriggerMessage": trigger_message,
     "UnlockConnector": unlock_connector,
     "UpdateFirmware": translation.update_firmware,
+    **customers.REACTIONS,
+    **publishing.REACTIONS,
 }

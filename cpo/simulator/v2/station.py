@@ -12,7 +12,7 @@ from cpo.simulator.answers import Payload
 from cpo.simulator.reservations import Held
 from cpo.simulator.station import GONE, Station
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import variables
+from cpo.simulator.v2 import publishing, variables
 from cpo.simulator.v2.queue import EventQueue
 from cpo.simulator.v2.reactions import REACTIONS
 from cpo.simulator.v2.transaction import Transaction
@@ -21,7 +21,10 @@ from cpo.simulator.wire import CallFailed
 SUBPROTOCOLS = ("ocpp2.1", "ocpp2.0.1")  # the newest first
 # Statuses that only 1.6 has for a connector against ConnectorStatusEnumType.
 STATUSES = dict.fromkeys(("Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"), "Occupied")
-NAMES = {"SignedFirmwareStatusNotification": "FirmwareStatusNotification"}
+NAMES = {
+    "DiagnosticsStatusNotification": "LogStatusNotification",
+    "SignedFirmwareStatusNotification": "FirmwareStatusNotification",
+}
 UNITS = {"SoC": "Percent", "Voltage": "V", "Power.Active.Import": "W"}
 
 
@@ -46,6 +49,14 @@ class ChargingStation(Station):
         self.profile_for: dict[int, Payload] = {}  # of a remote start that was accepted
         self.shown_costs: dict[str, Any] = {}
         self.network_profiles: dict[int, Payload] = {}
+        self.files.tells_more = True
+        self.shelf = publishing.Shelf()
+        self.customer_notes: dict[str, str] = {}  # by customer identifier or serial number
+
+    async def close(self) -> None:
+        """Serve nothing any more, then close the socket."""
+        self.shelf.close()
+        await super().close()
 
     async def call(
         self,
