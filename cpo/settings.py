@@ -282,6 +282,12 @@ OCPP_TLS_FOLDER = env.str(
 OCPP_TLS_CERTIFICATES = env.list(
     "OCPP_TLS_CERTIFICATES", default=[]
 )  # `chain.pem:key.pem`, one with an RSA and one with an EC key
+OCPP_SIGNING_KEY = env.str(
+    "OCPP_SIGNING_KEY", default=""
+)  # `chain.pem:key.pem` (P-256 or RSA): signs our answers to signed messages, and requests (quirk takes_signed)
+OCPP_MESSAGE_SIGNERS = env.list(
+    "OCPP_MESSAGE_SIGNERS", default=[]
+)  # PEM files of certificates besides the stations' own whose signatures of messages we believe
 OCPP_DEFAULT_SUBPROTOCOL = env.str(
     "OCPP_DEFAULT_SUBPROTOCOL", default=""
 )  # for stations that name none; '' refuses

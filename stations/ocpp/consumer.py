@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from cpo.lib import clock, metrics
 from cpo.lib.threads import Unavailable
 from stations.models import HandshakeRejection
-from stations.ocpp import codec, frames, handshake, hub, takeover
+from stations.ocpp import codec, frames, handshake, hub, signed, takeover
 from stations.ocpp.budget import Budget
 from stations.ocpp.handshake import Refusal, Welcome
 from stations.ocpp.link import Link, load, load_parts
@@ -36,7 +36,10 @@ URGENT_SHARE = 5  # so many times more of what a station repeats until it is ans
 # The messages of each version that a station keeps until they are answered, and that are looked at one by one.
 URGENT = {
     version: frozenset(
-        action for action, route in contents.inbound.items() if route.vital and not route.is_fast
+        name
+        for action, route in contents.inbound.items()
+        if route.vital and not route.is_fast
+        for name in (action, f"{action}{signed.SUFFIX}")
     )
     for version, contents in CONTENTS.items()
 }

@@ -161,6 +161,8 @@ def _payload(
 
 
 def _result(document: list[Any], message_id: str, flags: tuple[str, ...]) -> CallResult:
+    if len(document) == 4 and type(document[2]) is str and document[2].endswith("-Signed"):
+        document = [*document[:2], document[3]]  # 2.1 part 4 section 7.1 writes the action into answers too
     if not 2 <= len(document) <= 3:
         raise FrameRefused("frame_length", message_id, CALL_RESULT)
     payload = document[2] if len(document) == 3 else None

@@ -38,7 +38,7 @@ MAX_REPAIR_CHARS = 65_536  # repair costs more than parsing: not for a megabyte
 # Certificates, logs and signed values are long, and their line breaks mean something.
 LONG_FIELDS = frozenset({
     "certificate", "certificateChain", "csr", "data", "encodedMessage", "exiRequest", "exiResponse",
-    "message", "ocspResult", "publicKey", "signature", "signedMeterData", "signingCertificate", "techInfo",
+    "message", "ocspResult", "payload", "publicKey", "signature", "signedMeterData", "signingCertificate", "techInfo",
     "value",
 })  # fmt: skip
 

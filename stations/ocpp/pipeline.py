@@ -7,6 +7,7 @@ Careful: one hop to a worker thread, where services act. Errors become CALLERROR
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -15,7 +16,7 @@ from django.conf import settings
 from cpo.lib import metrics, redact
 from cpo.lib.threads import Unavailable, Workers
 from stations.models import ChargingStation
-from stations.ocpp import codec, frames
+from stations.ocpp import codec, frames, signed
 from stations.ocpp.link import Lacking, Link
 from stations.ocpp.route import Contents, Incoming, Payload, Plain, Route
 from stations.ocpp.v2.routes import CONTENTS as V2
@@ -49,6 +50,8 @@ class Pipeline:
         route = contents.inbound.get(call.action)
         error: codec.CallFault | None = None
         response: Payload | None = None
+        if route is None and contents.has_signed and signed.is_signed(call.action):
+            return await self._answer_signed(link, call, text=text, received_at=received_at)
         if route is None:
             error = codec.unknown_action(
                 link.version, call.action, offered=call.action in contents.not_offered
@@ -82,8 +85,46 @@ class Pipeline:
             incoming.flags.append(error.code)
         return await self._commit(route, link, incoming, text=text, reply=reply, is_error=response is None)
 
+    async def _answer_signed(
+        self, link: Link, call: frames.Call, *, text: str, received_at: datetime
+    ) -> str | None:
+        """Answer what a signed CALL holds as if it had come alone (2.1 part 4 section 7.2)."""
+        opened = await self._opened(link, call)
+        if opened is None:
+            return None
+        if isinstance(opened.frame, frames.Call):
+            inner = replace(opened.frame, flags=(*opened.frame.flags, opened.verdict))
+            reply = await self.answer(link, inner, text=opened.text, received_at=received_at)
+            is_result = reply is not None and reply.startswith(f"[{CALL_RESULT},")
+            return (is_result and signed.sign_result(call.message_id, inner.action, str(reply))) or reply
+        code, words = opened.fault or ("FormatViolation", "")
+        error = codec.fault(link.version, code, words)
+        incoming = Incoming(
+            call.action, call.payload, call.message_id, received_at, Facts(), [opened.verdict, error.code]
+        )  # fmt: skip
+        reply = codec.encode_error(call.message_id, error)
+        return await self._commit(None, link, incoming, text=text, reply=reply, is_error=True)
+
+    async def _opened(self, link: Link, sent: frames.Call | frames.Send) -> signed.Opened | None:
+        """Take a signed message apart; None while nobody can look at the keys: it is not answered, but repeated."""
+        try:
+            return await self.workers.patiently(
+                settings.OCPP_STORE_TIMEOUT_S, signed.open_request, link.version, link.station, sent
+            )
+        except Unavailable:
+            log.error("a signed message could not be checked", station=link.station.identity)
+            return None
+
     async def take(self, link: Link, sent: frames.Send, *, text: str, received_at: datetime) -> None:
         """Process one SEND, which is never answered: what cannot be used is in the journal (2.1 N15.FR.02)."""
+        if signed.is_signed(sent.action):
+            opened = await self._opened(link, sent)
+            if opened is None:
+                return
+            if isinstance(opened.frame, frames.Send):
+                text, sent = opened.text, replace(opened.frame, flags=(*opened.frame.flags, opened.verdict))
+            else:
+                sent = replace(sent, flags=(*sent.flags, opened.verdict))
         incoming = Incoming(
             sent.action, sent.payload, sent.message_id, received_at, Facts(), list(sent.flags)
         )  # fmt: skip

@@ -15,9 +15,9 @@ from django.db import Error as DatabaseError
 
 from cpo.lib import clock, metrics
 from stations.models import Command
-from stations.ocpp import codec, frames
+from stations.ocpp import codec, frames, signed
 from stations.ocpp.link import Link
-from stations.ocpp.pipeline import CALL, CALL_ERROR, CALL_RESULT, Pipeline
+from stations.ocpp.pipeline import CALL, CALL_ERROR, CALL_RESULT, CONTENTS, Pipeline
 from stations.services import commands, connections, quirks
 
 log = structlog.get_logger(__name__)
@@ -74,11 +74,23 @@ class Sender:
         """Match a station's answer with the open CALL; others are recorded as late, or as answers to nothing."""
         now = clock.now()
         is_error = isinstance(answer, frames.CallError)
+        signature, fault = "", ""
+        if isinstance(answer, frames.CallResult) and signed.is_wrapped(answer.payload):
+            opened = await self._pipeline.workers.patiently(
+                settings.OCPP_STORE_TIMEOUT_S, self._unwrap, answer
+            )
+            signature = opened.verdict
+            fault = opened.fault[1] if opened.fault else ""
+            if isinstance(opened.frame, frames.CallResult):
+                answer, text = opened.frame, opened.text
         mine = self._open is not None and self._open[0] == answer.message_id
         # Stored here, in the order of the socket, and not by the task that waits: it may end with the connection.
-        command = await self._pipeline.workers.patiently(settings.OCPP_STORE_TIMEOUT_S, self._store, answer)
+        command = await self._pipeline.workers.patiently(
+            settings.OCPP_STORE_TIMEOUT_S, self._store, answer, fault
+        )
         self._timeouts = 0
-        verdict = "" if mine else "late" if command else "unsolicited"
+        place = "" if mine else "late" if command else "unsolicited"
+        verdict = ",".join(word for word in (signature, place) if word)
         await self._pipeline.record(
             self.link, direction="i", message_type=CALL_ERROR if is_error else CALL_RESULT,
             message_id=answer.message_id, action=command.action if command else "", text=text, at=now,
@@ -151,17 +163,18 @@ class Sender:
         future: asyncio.Future[None] = self._loop.create_future()
         self._open = (command.uid, future)
         text = codec.encode_call(command.uid, command.action, command.payload)
+        wrapped = self._signed(command)
         timeout_s = link.quirks.get("call_timeout_s", settings.OCPP_CALL_TIMEOUT_S)
         if not self._timeouts:
             self._heard_before = self.heard
         try:
-            if not await self._send_text(text):
+            if not await self._send_text(wrapped or text):
                 await self._pipeline.workers.run(commands.put_back, command.uid, epoch=link.epoch)
                 self._is_done = True
                 return False
             await self._pipeline.record(
                 link, direction="o", message_type=CALL, message_id=command.uid, action=command.action,
-                text=text, at=clock.now(),
+                text=text, at=clock.now(), verdict="signed" if wrapped else "",
             )  # fmt: skip
             await asyncio.wait_for(future, timeout_s)
         except TimeoutError:
@@ -186,8 +199,24 @@ class Sender:
             self._is_done = True
             await self._redial(f"{self._timeouts} commands in a row without an answer")
 
-    def _store(self, answer: Answer) -> Command | None:
-        """Write an answer to its command's row (blocking); None when no command of this station awaits it."""
+    def _signed(self, command: Command) -> str | None:
+        """Return the command in its signed form, for a station that understands it, if we have a key."""
+        if not self.link.quirks.get("takes_signed") or not CONTENTS[self.link.version].has_signed:
+            return None
+        return signed.sign_call(command.uid, command.action, command.payload)
+
+    def _unwrap(self, answer: frames.CallResult) -> signed.Opened:
+        """Take a signed answer apart (blocking)."""
+        station = self.link.station
+        command = Command.objects.filter(uid=answer.message_id, station=station).first()
+        action = command.action if command else ""
+        return signed.open_answer(self.link.version, station, answer, action=action)
+
+    def _store(self, answer: Answer, refused: str = "") -> Command | None:
+        """Write an answer to its command's row (blocking); None when no command of this station awaits it.
+
+        `refused` says what is wrong with its signature: then nothing in it counts.
+        """
         station_id = self.link.station_id
         if isinstance(answer, frames.CallError):
             return commands.failed(
@@ -200,6 +229,8 @@ class Sender:
         command = Command.objects.filter(uid=answer.message_id, station_id=station_id).first()
         if command is None:
             return None
+        if refused:
+            return commands.answered(answer.message_id, station_id=station_id, result={}, fault=refused)
         result: Any = answer.payload
         fault = codec.response_fault(self.link.version, command.action, result)
         return commands.answered(

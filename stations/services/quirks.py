@@ -79,6 +79,7 @@ KNOWN: dict[str, Known] = {
     ),
     "no_boot_on_reconnect": Known("Sends BootNotification after power-up only: neither wait nor ask for one"),
     "no_boot_trigger": Known("Must not be asked for a missing BootNotification"),
+    "takes_signed": Known("Understands signed messages: requests to it are signed with OCPP_SIGNING_KEY"),
     # handshake (stations/ocpp/handshake.py)
     "pinned_version": Known(
         "The OCPP version to speak, whatever else it offers", "choice", choices=("1.6", "2.0.1", "2.1")
