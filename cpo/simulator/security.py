@@ -60,6 +60,8 @@ class Vault:
     pending: dict[str, Own] = field(default_factory=dict)  # by use: keys that were sent to be signed
     roots: list[tuple[str, x509.Certificate]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)  # statuses of SignCertificate.conf
+    request_ids: dict[str, int] = field(default_factory=dict)  # of SignCertificate in 2.1, by type
+    statuses: dict[str, str] = field(default_factory=dict)  # OCSP answers in Base64, by serial number
 
 
 def keys() -> dict[str, Key]:
@@ -135,7 +137,7 @@ async def certificate_signed(charger: "Charger", payload: Payload) -> Answer | P
 
 async def install_certificate(charger: "Charger", payload: Payload) -> Payload:
     """Keep a root, if it is one and there is room (M05.FR.02 to .06)."""
-    return _install(charger, payload)
+    return install(charger, payload)
 
 
 async def delete_certificate(charger: "Charger", payload: Payload) -> Payload:
@@ -145,7 +147,9 @@ async def delete_certificate(charger: "Charger", payload: Payload) -> Payload:
 
 async def get_installed_certificate_ids(charger: "Charger", payload: Payload) -> Payload:
     """Tell the roots of one use (M03.FR.02 to .04)."""
-    data = [_hashes(charger, root) for use, root in charger.vault.roots if use == payload["certificateType"]]
+    data = [
+        hash_data(charger, root) for use, root in charger.vault.roots if use == payload["certificateType"]
+    ]
     return {"status": "Accepted", "certificateHashData": data} if data else {"status": "NotFound"}
 
 
@@ -159,7 +163,7 @@ async def data_transfer(charger: "Charger", payload: Payload) -> Answer | Payloa
         taken = _take(charger, V2G, inner)
         return _inside(taken) if isinstance(taken, dict) else _inside(taken.payload, taken.then)
     if message == "InstallCertificate":
-        return _inside(_install(charger, inner))
+        return _inside(install(charger, inner))
     if message == "DeleteCertificate":
         return _inside(_delete(charger, inner))
     if message == "GetInstalledCertificateIds":
@@ -181,7 +185,7 @@ def _take(charger: "Charger", use: str, payload: Payload) -> Answer | Payload:
     if len(payload["certificateChain"]) > int(charger.configuration["CertificateSignedMaxChainSize"].value):
         fault = "too long"
     elif chain:
-        fault = _fault(vault, own, chain, use)
+        fault = fault_of(vault, own, chain, use)
     if fault:
         return Answer({"status": "Rejected"}, then=lambda: _tell_invalid(charger, fault))
     assert own is not None
@@ -190,7 +194,7 @@ def _take(charger: "Charger", use: str, payload: Payload) -> Answer | Payload:
     return {"status": "Accepted"}
 
 
-def _fault(vault: Vault, own: Own | None, chain: list[x509.Certificate], use: str) -> str:
+def fault_of(vault: Vault, own: Own | None, chain: list[x509.Certificate], use: str) -> str:
     """Say what is wrong with a chain: not for our key, not valid now, not under a root of ours."""
     leaf, now = chain[0], datetime.now(UTC)
     if own is None or leaf.public_key() != own.key.public_key():
@@ -199,12 +203,12 @@ def _fault(vault: Vault, own: Own | None, chain: list[x509.Certificate], use: st
         return "not valid now"
     wanted = "CentralSystemRootCertificate" if use == TLS else "V2GRootCertificate"
     roots = [root for root_use, root in vault.roots if root_use == wanted]
-    if roots and not any(_leads_to(chain, root) for root in roots):
+    if roots and not any(leads_to(chain, root) for root in roots):
         return "not under a root of this station"
     return ""
 
 
-def _leads_to(chain: list[x509.Certificate], root: x509.Certificate) -> bool:
+def leads_to(chain: list[x509.Certificate], root: x509.Certificate) -> bool:
     for certificate, issuer in zip(chain, [*chain[1:], root], strict=True):
         try:
             certificate.verify_directly_issued_by(issuer)
@@ -221,7 +225,7 @@ async def _tell_invalid(charger: "Charger", fault: str) -> None:
         await charger.call("SecurityEventNotification", event)
 
 
-def _install(charger: "Charger", payload: Payload) -> Payload:
+def install(charger: "Charger", payload: Payload) -> Payload:
     vault = charger.vault
     try:
         root = x509.load_pem_x509_certificate(payload["certificate"].encode())
@@ -241,7 +245,7 @@ def _install(charger: "Charger", payload: Payload) -> Payload:
 def _delete(charger: "Charger", payload: Payload) -> Payload:
     wanted = {name: value.lower() for name, value in payload["certificateHashData"].items()}
     for entry in charger.vault.roots:
-        data = _hashes(charger, entry[1], algorithm=payload["certificateHashData"]["hashAlgorithm"])
+        data = hash_data(charger, entry[1], algorithm=payload["certificateHashData"]["hashAlgorithm"])
         if {name: value.lower() for name, value in data.items()} == wanted:
             charger.vault.roots.remove(entry)
             return {"status": "Accepted"}
@@ -251,7 +255,7 @@ def _delete(charger: "Charger", payload: Payload) -> Payload:
 def _chains(charger: "Charger", uses: list[str]) -> Payload:
     wanted = uses or [*INSTALLED_AT_ONCE, OWN_CHAIN]
     found: list[Payload] = [
-        {"certificateType": use, "certificateHashData": _hashes(charger, root)}
+        {"certificateType": use, "certificateHashData": hash_data(charger, root)}
         for use, root in charger.vault.roots
         if use in wanted
     ]
@@ -262,7 +266,7 @@ def _chains(charger: "Charger", uses: list[str]) -> Payload:
             *(root for use, root in charger.vault.roots if use == "V2GRootCertificate"),
         ]
         named = [
-            _hashes(charger, certificate, issuer=issuer)
+            hash_data(charger, certificate, issuer=issuer)
             for certificate in own.chain
             for issuer in issuers[:]
             if issuer.subject == certificate.issuer
@@ -273,7 +277,7 @@ def _chains(charger: "Charger", uses: list[str]) -> Payload:
     return {"status": "Accepted", "certificateHashDataChain": found} if found else {"status": "NotFound"}
 
 
-def _hashes(
+def hash_data(
     charger: "Charger",
     certificate: x509.Certificate,
     *,

@@ -18,6 +18,7 @@ IS_CRITICAL = {
     "FirmwareUpdated": True,
     "InvalidCentralSystemCertificate": False,
     "InvalidChargePointCertificate": False,
+    "InvalidChargingStationCertificate": False,
     "InvalidFirmwareSignature": False,
     "InvalidFirmwareSigningCertificate": False,
     "InvalidMessages": False,
@@ -32,7 +33,9 @@ IS_CRITICAL = {
     "TamperDetectionActivated": True,
 }
 MAX_TYPE, MAX_TECH_INFO = 50, 255  # characters
-INVALID_CERTIFICATE = "InvalidChargePointCertificate"
+INVALID_CERTIFICATE = frozenset(  # as 1.6 and as 2.x say it (A02.FR.07)
+    {"InvalidChargePointCertificate", "InvalidChargingStationCertificate"}
+)
 
 # What may cause an event: these requests of ours with one of these answers (None: any), so long before it.
 RESTARTS = (("Reset",), ("Accepted", "Scheduled"), timedelta(minutes=15))
@@ -66,7 +69,7 @@ def record(
     )
     if not created:
         return event
-    if event.type == INVALID_CERTIFICATE:
+    if event.type in INVALID_CERTIFICATE:
         certificates.found_invalid(station, why=event.tech_info)
     if event.is_critical and not _is_expected(event) and not _is_clock_of_boot(event, station):
         alerts.alert(

@@ -1,15 +1,14 @@
 """Requests of 2.x that mean what a request of 1.6 means: said in its words, done by the same hardware.
 
-Limits, reservations, lists, files and certificates lie on the simulated station once, whatever it speaks.
+Limits, reservations, lists and files lie on the simulated station once, whatever it speaks.
 """
 
 from typing import Any
 
-from cpo.simulator import files, local_list, reservations, security, smart_charging
+from cpo.simulator import files, local_list, reservations, smart_charging
 from cpo.simulator.answers import Answer, Payload
 
 PURPOSES = {"ChargingStationMaxProfile": "ChargePointMaxProfile"}
-ROOTS = {"CSMSRootCertificate": "CentralSystemRootCertificate"}
 CHANGED = {"id": "chargingProfileId"}  # members of a profile
 
 
@@ -108,22 +107,3 @@ async def update_firmware(station: Any, payload: Payload) -> Answer | Payload:
     words = {"location": wanted["location"], "retrieveDate": wanted["retrieveDateTime"]}
     unsigned = await files.update_firmware(station, words | {"retries": payload.get("retries", 0)})
     return Answer({"status": "Accepted"}, then=unsigned.then)
-
-
-async def install_certificate(station: Any, payload: Payload) -> Payload:
-    """M05."""
-    use = payload["certificateType"]
-    return await security.install_certificate(station, payload | {"certificateType": ROOTS.get(use, use)})
-
-
-async def get_installed_certificate_ids(station: Any, payload: Payload) -> Payload:
-    """M03: the roots of each use that is asked for."""
-    uses = payload.get("certificateType") or ["CSMSRootCertificate", "ManufacturerRootCertificate"]
-    found = []
-    for use in uses:
-        told = await security.get_installed_certificate_ids(station, {"certificateType": ROOTS.get(use, use)})
-        hashes = told.get("certificateHashData") or []
-        found += [{"certificateType": use, "certificateHashData": one} for one in hashes]
-    if not found:
-        return {"status": "NotFound"}
-    return {"status": "Accepted", "certificateHashDataChain": found}

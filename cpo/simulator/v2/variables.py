@@ -44,6 +44,8 @@ def of_station(*, evses: int, connectors: int, power_w: int, meter_interval_s: i
         ("ClockCtrlr", 0, "TimeSource"): Variable("Heartbeat", "SequenceList"),
         ("DeviceDataCtrlr", 0, "BytesPerMessage"): Variable("65536", "integer", readonly=True),
         ("DeviceDataCtrlr", 0, "ItemsPerMessage"): Variable("20", "integer", readonly=True),
+        ("ISO15118Ctrlr", 0, "PnCEnabled"): Variable("true", "boolean"),
+        ("ISO15118Ctrlr", 0, "SeccId"): Variable(""),
         ("LocalAuthListCtrlr", 0, "Enabled"): Variable("true", "boolean"),
         ("LocalAuthListCtrlr", 0, "Entries"): Variable("0", "integer", readonly=True),
         ("LocalAuthListCtrlr", 0, "ItemsPerMessage"): Variable("100", "integer", readonly=True),
@@ -56,6 +58,7 @@ def of_station(*, evses: int, connectors: int, power_w: int, meter_interval_s: i
             "Energy.Active.Import.Register,Power.Active.Import,SoC", "MemberList"
         ),
         ("SecurityCtrlr", 0, "BasicAuthPassword"): Variable("", hidden=True),
+        ("SecurityCtrlr", 0, "MaxCertificateChainSize"): Variable("10000", "integer", readonly=True),
         ("SecurityCtrlr", 0, "OrganizationName"): Variable("OpenCPO Demo"),
         ("SecurityCtrlr", 0, "SecurityProfile"): Variable("0", "integer", readonly=True),
         ("SmartChargingCtrlr", 0, "Available"): Variable("true", "boolean", readonly=True),
