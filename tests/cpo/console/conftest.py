@@ -1,6 +1,7 @@
 """People at the console, with a role and a scope."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,24 @@ def person(db: None) -> Callable[..., Client]:
 def ada(person: Callable[..., Client]) -> Client:
     """Give the administrator's browser."""
     return person()
+
+
+@pytest.fixture
+def bare(transactional_db: None) -> None:
+    """Empty the tables that Django does not manage, for a real server to see."""
+    from django.db import connection
+
+    tables = ("frame", "metersample", "transactionevent", "deviceevent")
+    with connection.cursor() as cursor:
+        cursor.execute(f"truncate {', '.join(f'stations_{table}' for table in tables)}")
+
+
+@pytest.fixture
+def site(bare: None) -> SimpleNamespace:
+    """Make the small network, for a real server to show."""
+    from tests.cpo.console import network
+
+    return network.build()
 
 
 @pytest.fixture

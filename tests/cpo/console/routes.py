@@ -173,3 +173,16 @@ def pages(network: SimpleNamespace) -> list[str]:
     """Give the URL of every page, each tab too."""
     found = [url(name, network) for name in PAGES if name not in TABS]
     return found + [f"{url(name, network)}?tab={tab}" for name, tabs in TABS.items() for tab in tabs]
+
+
+FILES = (".json", ".yaml", ".xml", ".pem")
+
+
+def shown_pages(network: SimpleNamespace) -> list[str]:
+    """Give what a browser shows, without files that it saves."""
+    return [address for address in pages(network) if not address.endswith(FILES)]
+
+
+def plain_pages(network: SimpleNamespace) -> list[str]:
+    """Give the pages that a browser shows, without the tabs of a station."""
+    return [address for address in shown_pages(network) if not address.startswith(url("station", network))]
