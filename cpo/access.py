@@ -59,6 +59,8 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "station.write": frozenset({_OPERATOR, _ADMIN}),
     "station.security": frozenset({_OPERATOR, _ADMIN}),  # its password, its security profile, its aliases
     "charging_profile.write": frozenset({_OPERATOR, _ADMIN}),  # the library of charging profiles
+    "site_power.write": frozenset({_OPERATOR, _ADMIN}),  # the power tree of a site, whether it is balanced
+    "site_power.meter": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),  # what a building draws
     "configuration.write": frozenset({_OPERATOR, _ADMIN}),  # templates of desired values
     "location.write": frozenset({_OPERATOR, _ADMIN}),
     "operator.write": frozenset({_ADMIN}),

@@ -224,3 +224,10 @@ class DisplayMessagesChanged:
     """What lies on a station's display, or shall lie there, changed."""
 
     station_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SitePowerChanged:
+    """The power tree of a site changed, or what its outlets may draw."""
+
+    location_id: int

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from cpo.lib import clock
 from cpo.lib.tasks import RowsTask
 from stations.services import (
     availability,
@@ -31,6 +32,7 @@ from stations.services import (
     remote_watch,
     reservation_watch,
     security_profiles,
+    site_building,
     station_costs,
     unknown_tokens,
     unmatched,
@@ -110,8 +112,9 @@ def recheck_charging_profiles() -> int:
 
 @shared_task
 def maintain_partitions() -> None:
-    """Make the coming parts of the bulk tables, drop the outdated ones."""
+    """Make the coming parts of the bulk tables, drop the outdated ones; forget readings of buildings."""
     partitions.maintain()
+    site_building.forget(clock.now())
 
 
 @shared_task

@@ -11,7 +11,6 @@ from cpo.api.views import (
     configuration_templates,
     energy_services,
     firmware,
-    load_balancer,
     local_lists,
     logs,
     messages,
@@ -27,6 +26,7 @@ from cpo.api.views import (
     session_figures,
     session_limits,
     sessions,
+    site_power,
     smart_charging,
     stations,
     tariffs,
@@ -205,8 +205,14 @@ urlpatterns: list[URLPattern] = [
     route(
         "stations/<identity>/local-list/send/", local_lists.StationLocalListSend, "station-local-list-send"
     ),
-    route("sites/<uid>/meter/", load_balancer.SiteMeter, "site-meter"),
-    route("sites/<uid>/simulation/", load_balancer.SiteSimulation, "site-simulation"),
+    route("sites/", site_power.SiteList, "sites"),
+    route("sites/<uid>/", site_power.SiteTree, "site"),
+    route("sites/<uid>/state/", site_power.SiteState, "site-state"),
+    route("sites/<uid>/pause/", site_power.SitePause, "site-pause"),
+    route("sites/<uid>/resume/", site_power.SiteResume, "site-resume"),
+    route("sites/<uid>/safe-limits/", site_power.SiteSafe, "site-safe-limits"),
+    route("sites/<uid>/replay/", site_power.SiteReplay, "site-replay"),
+    route("sites/<uid>/fuses/<fuse>/meter/", site_power.SiteMeter, "site-meter"),
     route("locations/<uid>/local-list/", local_lists.LocationLocalLists, "location-local-list"),
     route("tokens/", tokens.TokenList, "tokens"),
     re_path(

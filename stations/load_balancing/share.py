@@ -1,19 +1,19 @@
 """Who may draw how much: water filled up evenly, phase by phase, under every fuse (all currents in A per phase).
 
 A consumer on several phases draws the same current on each of them. Nobody gets less than its minimum: below that a
-vehicle does not charge at all (IEC 61851-1: 6 A), so those with the lowest priority pause. What a consumer does not
-use goes to the others. The same site always gives the same answer.
+vehicle does not charge at all (IEC 61851-1: 6 A), so those who come last pause. What a consumer does not use goes to
+the others. The same site always gives the same answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 
-STEP = Decimal("0.1")  # of a limit on the wire
-PAUSED = Decimal(0)
-HEADROOM_A = Decimal(1)  # above what a consumer draws, so that it can show that it wants more
-PHASES = (1, 2, 3)
+from stations.load_balancing.site import PAUSED, PHASES, Draw, Fuse, Site, down, on_wire, up
+
+HEADROOM_A = Decimal(2)  # above what a consumer draws, so that it can show that it wants more
+IDLE_A = Decimal(1)  # below it nothing charges
 
 
 class Rule(StrEnum):
@@ -23,22 +23,22 @@ class Rule(StrEnum):
     PRIORITY = "priority"
 
 
-@dataclass(frozen=True, slots=True)
-class Fuse:
-    """A node of the tree: what may flow on each phase, and what else flows there (the building), in A per phase."""
+class Why(StrEnum):
+    """What decided on a share."""
 
-    key: int
-    limit_a: Mapping[int, Decimal]
-    parent: int | None = None
-    other_a: Mapping[int, Decimal] = field(default_factory=dict, hash=False)
+    ALL = "all"  # it gets what it can take
+    FUSE = "fuse"  # a fuse on its way is used up
+    GIVES_BACK = "gives_back"  # it draws less, the others make use of the rest
+    NO_ROOM = "no_room"  # its minimum does not fit: it pauses
+    BELOW_MINIMUM = "below_minimum"  # it may not draw its minimum: it pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """One vehicle at an outlet: its fuse, the phases of the grid it draws from, its bounds and its habits.
 
-    `drawn_a` is the highest current measured on a phase lately; None: not known, so it may want all. `since` is the
-    order in which they came.
+    `drawn_a` is the highest current measured on a phase lately; None: not known, so it may want all. `turns` counts
+    the spans of time for which it was served: who had fewer comes first. `since` is the order in which they came.
     """
 
     key: int
@@ -49,6 +49,7 @@ class Consumer:
     priority: int = 0
     drawn_a: Decimal | None = None
     is_full: bool = False  # it draws less than it may and has been doing so for a while
+    turns: int = 0
     since: int = 0
 
     @property
@@ -56,101 +57,112 @@ class Consumer:
         """What it can make use of: what it draws and a little, once it is known to want no more."""
         if not self.is_full or self.drawn_a is None:
             return self.maximum_a
-        return max(min(self.drawn_a + HEADROOM_A, self.maximum_a), min(self.minimum_a, self.maximum_a))
+        used = (self.drawn_a + HEADROOM_A).to_integral_value(ROUND_UP)  # whole, so that it seldom changes
+        return max(min(used, self.maximum_a), min(self.minimum_a, self.maximum_a))
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether it is known not to charge: its place is given up first."""
+        return self.is_full and self.drawn_a is not None and self.drawn_a < IDLE_A
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a consumer may draw, 0 for a pause, and why it is no more: the fuse and the phase that are used up."""
+
+    amps: Decimal
+    why: Why
+    fuse: int | None = None
+    phase: int | None = None
 
 
 def share(
-    fuses: Iterable[Fuse], consumers: Iterable[Consumer], *, rule: Rule = Rule.FAIR
-) -> dict[int, Decimal]:
-    """Return what each consumer may draw, in A on each of its phases; 0 is a pause.
+    fuses: Iterable[Fuse],
+    consumers: Iterable[Consumer],
+    draws: Iterable[Draw] = (),
+    *,
+    rule: Rule = Rule.FAIR,
+) -> dict[int, Share]:
+    """Return what each consumer may draw on each of its phases.
 
-    The sum on each phase never is above any fuse on the way to the grid. Raise `ValueError` for a tree with a loop
-    or an unknown parent or fuse.
+    The sum on each phase never is above any fuse on the way to the grid; what `draws` take is not given away. Raise
+    `ValueError` for a tree with a loop or an unknown parent or fuse.
     """
-    site = _Site(list(fuses))
-    order = sorted(consumers, key=lambda each: (-each.priority, each.since, each.key))
-    given = dict.fromkeys((each.key for each in order), PAUSED)
-    served = []
+    site = Site(sorted(fuses, key=lambda fuse: fuse.key), draws)
+    order = sorted(consumers, key=lambda c: (c.is_idle, -c.priority, c.turns, c.since, c.key))
+    pool = _Pool(site, order)
     for each in order:  # the minimum first: who comes later pauses where it does not fit
-        if each.maximum_a >= each.minimum_a and site.room(each) >= each.minimum_a:
-            site.take(each, each.minimum_a)
-            given[each.key] = each.minimum_a
-            served.append(each)
-    groups: Sequence[list[Consumer]] = [served]
+        pool.serve(each)
+    groups: Sequence[list[Consumer]] = [pool.served]
     if rule is Rule.PRIORITY:
-        groups = [
-            [each for each in served if each.priority == level]
-            for level in sorted({each.priority for each in served}, reverse=True)
-        ]
+        levels = sorted({each.priority for each in pool.served}, reverse=True)
+        groups = [[each for each in pool.served if each.priority == level] for level in levels]
     for group in groups:
-        _fill(site, group, given, {each.key: each.wanted_a for each in group})
-    for group in groups:  # what nobody makes use of is left open to all, up to what they can take
-        _fill(site, group, given, {each.key: each.maximum_a for each in group if not each.is_full})
-    return {key: value.quantize(STEP, rounding=ROUND_DOWN) for key, value in given.items()}
+        pool.fill(group, {each.key: down(each.wanted_a) for each in group})
+    for group in groups:  # what nobody makes use of is left open to all
+        pool.fill(group, {each.key: down(each.maximum_a) for each in group})
+    return {each.key: pool.result(each) for each in order}
 
 
-def _fill(
-    site: "_Site", group: list[Consumer], given: dict[int, Decimal], upto: Mapping[int, Decimal]
-) -> None:
-    """Raise the lowest together until each has what it wants or a fuse on its way is full."""
-    open_ = [each for each in group if each.key in upto and given[each.key] < upto[each.key]]
-    while open_:
-        level = min(given[each.key] for each in open_)
-        lowest = [each for each in open_ if given[each.key] == level]
-        ceilings = [upto[each.key] for each in lowest]
-        ceilings += [given[each.key] for each in open_ if given[each.key] > level]
-        step = min(min(ceilings) - level, site.common_room(lowest))
-        step = step.quantize(STEP / 100, rounding=ROUND_DOWN)
-        if step > 0:
-            for each in lowest:
-                site.take(each, step)
-                given[each.key] += step
-        stuck = {each.key for each in lowest if step <= 0 and site.room(each) < STEP / 10}
-        if step <= 0 and not stuck:
-            stuck = {each.key for each in lowest}
-        open_ = [each for each in open_ if each.key not in stuck and given[each.key] < upto[each.key]]
+class _Pool:
+    """Shares while they are found, in hundredths of an ampere."""
 
+    def __init__(self, site: Site, order: list[Consumer]) -> None:
+        self.site = site
+        self.places = {each.key: site.places(each.fuse, each.phases) for each in order}
+        self.given = dict.fromkeys((each.key for each in order), 0)
+        self.served: list[Consumer] = []
+        self.tight: dict[int, tuple[int, int]] = {}  # key -> fuse and phase that stopped it
 
-class _Site:
-    """What is left on each phase of each fuse."""
+    def serve(self, each: Consumer) -> None:
+        """Give the minimum, if it fits."""
+        least, places = up(each.minimum_a), self.places[each.key]
+        if each.maximum_a < each.minimum_a or each.maximum_a <= 0:
+            return
+        if self.site.room(places) < least:
+            self.tight[each.key] = self.site.tightest(places)
+            return
+        self.site.take(places, least)
+        self.given[each.key] = least
+        self.served.append(each)
 
-    def __init__(self, fuses: list[Fuse]) -> None:
-        self.parents = {fuse.key: fuse.parent for fuse in fuses}
-        self.left = {
-            (fuse.key, phase): max(
-                fuse.limit_a.get(phase, PAUSED) - max(fuse.other_a.get(phase, PAUSED), PAUSED), PAUSED
-            )
-            for fuse in fuses
-            for phase in PHASES
-        }
-        self.ways = {fuse.key: self._way(fuse.key) for fuse in fuses}
+    def fill(self, group: list[Consumer], upto: Mapping[int, int]) -> None:
+        """Raise the lowest together until each has what it wants or a fuse on its way is full."""
+        given, left = self.given, self.site.left
+        open_ = [each.key for each in group if given[each.key] < upto[each.key]]
+        while open_:
+            level = min(given[key] for key in open_)
+            lowest = [key for key in open_ if given[key] == level]
+            users: dict[int, int] = {}
+            for key in lowest:
+                for place in self.places[key]:
+                    users[place] = users.get(place, 0) + 1
+            step = min(upto[key] for key in lowest) - level
+            above = [given[key] for key in open_ if given[key] > level]
+            step = min([step, *(value - level for value in above)])
+            step = min(step, min(left[place] // count for place, count in users.items()))
+            stuck: set[int] = set()
+            if step > 0:
+                for place, count in users.items():
+                    left[place] -= step * count
+                for key in lowest:
+                    given[key] += step
+            else:  # some place has less than a hundredth for each of its users
+                full = {place for place, count in users.items() if left[place] < count}
+                stuck = {key for key in lowest if not full.isdisjoint(self.places[key])}
+                for key in stuck:
+                    self.tight[key] = self.site.tightest(self.places[key])
+            open_ = [key for key in open_ if key not in stuck and given[key] < upto[key]]
 
-    def room(self, consumer: Consumer) -> Decimal:
-        return min(self.left[place] for place in self._places(consumer))
-
-    def common_room(self, consumers: Sequence[Consumer]) -> Decimal:
-        """Return how much more each of these may draw at once."""
-        users: dict[tuple[int, int], int] = {}
-        for each in consumers:
-            for place in self._places(each):
-                users[place] = users.get(place, 0) + 1
-        return min(self.left[place] / count for place, count in users.items())
-
-    def take(self, consumer: Consumer, amps: Decimal) -> None:
-        for place in self._places(consumer):
-            self.left[place] -= amps
-
-    def _places(self, consumer: Consumer) -> list[tuple[int, int]]:
-        if consumer.fuse not in self.ways:
-            raise ValueError(f"consumer {consumer.key} hangs on no fuse of the site")
-        return [(fuse, phase) for fuse in self.ways[consumer.fuse] for phase in consumer.phases]
-
-    def _way(self, key: int) -> list[int]:
-        way: list[int] = []
-        at: int | None = key
-        while at is not None:
-            if at in way or at not in self.parents:
-                raise ValueError(f"fuse {key} does not lead to the grid")
-            way.append(at)
-            at = self.parents[at]
-        return way
+    def result(self, each: Consumer) -> Share:
+        """Say what a consumer gets, and why."""
+        amps = on_wire(self.given[each.key])
+        fuse, phase = self.tight.get(each.key, (None, None))
+        if amps <= PAUSED:
+            too_little = each.maximum_a < each.minimum_a or each.maximum_a <= 0
+            return Share(amps, Why.BELOW_MINIMUM if too_little else Why.NO_ROOM, fuse, phase)
+        if amps >= on_wire(down(each.maximum_a)):
+            return Share(amps, Why.ALL)
+        if each.is_full and amps >= on_wire(down(each.wanted_a)):
+            return Share(amps, Why.GIVES_BACK, fuse, phase)
+        return Share(amps, Why.FUSE, fuse, phase)

@@ -39,6 +39,9 @@ def make(
 
 def comes_back(other: InstalledProfile, row: InstalledProfile) -> bool:
     """Tell whether a profile is only set aside by another one: it is kept for when that is over."""
+    balancer = (profile_rows.BALANCER, profile_rows.SAFE)
+    if row.source in balancer and other.source not in balancer:
+        return other.is_wanted  # the load balancer keeps to it in its own limits
     return other.is_wanted and other.source != row.source and _passes(row) and not _passes(other)
 
 

@@ -17,6 +17,7 @@ from stations.services.errors import NotOpen, UnsuitedProfile
 
 State = InstalledProfile.State
 OPERATOR, BY_HAND = "operator", "command"  # who manages a profile; by hand: sent as a plain command
+BALANCER = "load balancer"  # of a site: its limits of running sessions
 SAFE = "load balancer: safe"  # what holds without the balancer, and comes back after its limits
 FOUND = "station:"  # before the source that the station names: it lay there, and nobody here put it there
 ON_STATION = (State.SENT, State.INSTALLED, State.UNKNOWN)  # it lies there, or may

@@ -16,14 +16,14 @@ MAY = {
     "support": {
         "firmware.view", "log.view", "log.request",
         "message.view", "command.safe", "onboarding.view", "review.resolve", "token.write",
-        "reservation.write",
+        "reservation.write", "site_power.meter",
     },
     "operator": {
         "firmware.view", "firmware.library", "firmware.update", "log.view", "log.request",
         "message.view", "command.safe", "command.dangerous", "station.write", "location.write", "onboarding.view",
         "onboarding.accept", "session.close", "review.resolve", "token.write", "local_list.write",
         "session.correct", "session.release", "reservation.write", "certificate.revoke", "configuration.write",
-        "charging_profile.write", "station.security",
+        "charging_profile.write", "station.security", "site_power.write", "site_power.meter",
     },
     "pricing": {"tariff.write"},
     "finance": {"cdr.export", "cdr.credit", "review.resolve", "session.correct", "session.release"},

@@ -105,6 +105,7 @@ def limited(client_of, theirs):
 def test_an_object_of_another_operator_is_not_found(limited, theirs, method, path, name, limit):
     kind = name.split("-")[0] if name != "review-item-resolve" else "item"
     words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"], "key": "X"}
+    words |= {"fuse": "X"}
     words["template_id"] = theirs["configuration"]
     words |= {"certificate_id": theirs["certificate"], "root_id": theirs["root"], "flag": "ping_interval_s"}
     url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
