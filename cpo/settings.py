@@ -429,6 +429,7 @@ AUTHORIZERS = [
     "roaming.authorize.partner_token",
 ]
 COST_SOURCE = "billing.services.costs.running_cost"
+TARIFF_SOURCE = "billing.services.driver_tariffs.of_driver"
 VAT_SOURCE = env.str(
     "VAT_SOURCE", default="stations.services.vat_numbers.check_form"
 )  # is this a VAT number, and whose? Also stations.services.vat_lookup.look_up

@@ -1,4 +1,4 @@
-"""The two questions that travel against the flow: may this token charge, and what does it cost so far?
+"""The questions that travel against the flow: may this token charge, what will it cost, and what so far?
 
 `stations` imports no other app; who answers is named in settings, the way Django names its authentication back-ends.
 """
@@ -40,6 +40,15 @@ class Cost:
     lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DriverTariff:
+    """The answer to *what will it cost?* `document` is a TariffType of OCPP 2.1, for a station that calculates."""
+
+    text: str
+    language: str = ""
+    document: dict[str, Any] | None = None
+
+
 UNKNOWN_TOKEN = Decision(status="Invalid")
 
 
@@ -56,6 +65,14 @@ def authorize(uid: str, *, station: ChargingStation) -> Decision:
         if decision is not None:
             return decision
     return UNKNOWN_TOKEN
+
+
+def driver_tariff(station: ChargingStation, token: IdToken | None) -> DriverTariff | None:
+    """Return what a session of this token starting now would cost there, or None when nobody can say."""
+    if not settings.TARIFF_SOURCE:
+        return None
+    tariff: DriverTariff | None = _resolve(settings.TARIFF_SOURCE)(station, token)
+    return tariff
 
 
 def running_cost(session: ChargingSession) -> Cost | None:

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from billing.models import Tariff, TariffAssignment, TariffVersion
 from billing.tariff import model
-from stations.models import ChargingSession, Connector, Location
+from stations.models import ChargingSession, Connector, IdToken, Location
 from stations.services import locations
 
 EVERY_SESSION = ""
@@ -28,8 +28,13 @@ AD_HOC_TOKENS = frozenset({"AD_HOC_USER"})
 
 def types_of(session: ChargingSession) -> tuple[str, ...]:
     """Give the OCPI tariff types that fit the session, best first; '' is a tariff for every session."""
-    has_such_token = session.token is not None and session.token.type in AD_HOC_TOKENS
-    is_ad_hoc = has_such_token or session.is_ad_hoc
+    return types_of_token(session.token, is_ad_hoc=session.is_ad_hoc)
+
+
+def types_of_token(token: IdToken | None, *, is_ad_hoc: bool = False) -> tuple[str, ...]:
+    """The same for a token that may begin a session, or for a payment of its own."""
+    has_such_token = token is not None and token.type in AD_HOC_TOKENS
+    is_ad_hoc = has_such_token or is_ad_hoc
     kind = model.TariffType.AD_HOC_PAYMENT if is_ad_hoc else model.TariffType.REGULAR
     return (kind, EVERY_SESSION)
 
@@ -77,6 +82,28 @@ def of_connectors(connectors: Sequence[Connector], *, at: datetime) -> dict[int,
         pk: [t for kind in types if (t := next(_candidates(found, standing, at, (kind,)), None)) is not None]
         for pk, found in places.items()
     }
+
+
+def of_token(
+    connectors: Sequence[Connector], token: IdToken | None, *, at: datetime
+) -> dict[int, TariffVersion]:
+    """Return by connector id the version that a session of this token starting now would get.
+
+    Read the connectors with `evse__station__location`; those without a tariff are missing.
+    """
+    only = _fallback(connector.evse.station.location for connector in connectors)
+    places = {c.pk: _places(c.pk, c.evse_id, c.evse.station.location, only) for c in connectors}
+    standing = _assignments(place for found in places.values() for place in found)
+    types = types_of_token(token)
+    candidates = {pk: list(_candidates(found, standing, at, types)) for pk, found in places.items()}
+    now = _versions_at([(tariff.pk, at) for found in candidates.values() for tariff in found])
+    chosen: dict[int, TariffVersion] = {}
+    for pk, tariffs in candidates.items():
+        versions = (now.get((tariff.pk, at)) for tariff in tariffs)
+        version = next((v for v in versions if v is not None and is_valid(v, at)), None)
+        if version is not None:
+            chosen[pk] = version
+    return chosen
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """Our tariffs at stations that calculate by themselves, and their bill against ours (OCPP 2.1 I07 to I12)."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -42,8 +43,7 @@ def install(
         .select_related("evse__station__location")
         .order_by("evse__number")
     )
-    found = choice.of_connectors(connectors, at=clock.now())
-    versions = {c.evse.number: _newest(found.get(c.pk, [])) for c in connectors}
+    versions = defaults(connectors)
     wanted = {number: version for number, version in versions.items() if version is not None}
     if not wanted:
         raise NotBillable("no tariff is assigned to this station")
@@ -57,6 +57,12 @@ def install(
             )
             for number, version in wanted.items()
         ]  # fmt: skip
+
+
+def defaults(connectors: Sequence[Connector]) -> dict[int, TariffVersion | None]:
+    """Return by EVSE number the tariff that a session without a token of its own would get there now."""
+    found = choice.of_connectors(connectors, at=clock.now())
+    return {c.evse.number: _newest(found.get(c.pk, [])) for c in connectors}
 
 
 def change(

@@ -69,7 +69,7 @@ where s.status = 'active' and s.authorization_status = 'Accepted'
 
 RESTRICT = """
 update stations_idtoken t set is_restricted = r.value from (
-    select t.id, t.max_sessions is not null
+    select t.id, t.max_sessions is not null or t.charging_priority is not null
         or exists (select from stations_idtoken_locations l where l.idtoken_id = t.id)
         or exists (select from stations_idtoken_operators o where o.idtoken_id = t.id)
         or (t.country_code = '' and exists (
@@ -82,7 +82,8 @@ DIRECT_PAYMENT = "DirectPayment"
 BY_STATION = frozenset({"NoAuthorization", DIRECT_PAYMENT})
 CONTRACT = "eMAID"
 UID_LENGTH = 36  # characters (OCPI CiString(36))
-LIMITING = frozenset({"max_sessions", "group_id"})  # fields that may make a token a restricted one
+OF_EVERYBODY = frozenset({"max_sessions", "charging_priority"})  # partners' tokens have them too
+LIMITING = OF_EVERYBODY | {"group_id"}  # fields that may make a token a restricted one
 
 
 class Starting(NamedTuple):
@@ -269,7 +270,7 @@ def save_token(
         token.locations.set(locations)
     if operators is not None:
         token.operators.set(operators)
-    is_limited = locations is not None or operators is not None or "max_sessions" in fields
+    is_limited = locations is not None or operators is not None or not OF_EVERYBODY.isdisjoint(fields)
     if is_limited or (not country_code and LIMITING & fields.keys()):
         _restrict(token)
     if created:

@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from cpo.lib import clock, events
 from stations.events import VariablesChanged
 from stations.models import ChargingStation, Command, DeviceReport, Variable
-from stations.services import commands, provisioning, requests, variable_keys, variable_rows
+from stations.services import commands, provisioning, requests, variable_keys, variable_rows, wake
 from stations.services.errors import InvalidPayload, NotConfirmed, UnknownAction
 from stations.services.guarded_keys import is_guarded, is_secret
 from stations.services.variable_keys import VariableKey
@@ -37,6 +37,7 @@ READ_AGAIN_AFTER = timedelta(
 AFTER_BOOT = "boot"  # who asked, where nobody did
 SUBJECT = "report:"
 UNKNOWN = frozenset({"UnknownComponent", "UnknownVariable", "NotSupportedAttributeType"})
+SHOWS_PRICES = "tariffcostctrlr"
 VALUE = ["value", "is_supported", "reported_at", "changed_at", "is_drifting"]
 TRAITS = ["is_readonly", "is_writeonly", "is_persistent", "is_constant"]
 CHARACTERISTICS = ["data_type", "unit", "min_limit", "max_limit", "values_list", "is_monitorable"]
@@ -234,6 +235,8 @@ def store(
             rows[name.folded] = row
             row.value, row.is_supported, row.reported_at = None, False, at
     _write(rows, with_traits, with_characteristics)
+    if SHOWS_PRICES in names:
+        wake.changed(station_id)  # whether it shows its driver prices (quirks.flags)
     if rows:
         events.publish(VariablesChanged(station_id))
 

@@ -93,6 +93,8 @@ KNOWN: dict[str, Known] = {
     ),
     # cost (stations/services/station_costs.py)
     "shows_cost": Known("Shows the driver the cost: tell it the total at the end, and while it runs"),
+    "shows_tariff": Known("Shows the driver the tariff: tell it with each authorization"),
+    "takes_tariffs": Known("Calculates by a driver's own tariff: send that with each authorization (2.1)"),
     # smart charging (stations/services/smart_charging.py)
     "max_profile_absolute_only": Known("Refuses a relative ChargePointMaxProfile: send an absolute one"),
     "watts_only": Known("Takes limits in W only"),
@@ -132,13 +134,20 @@ class Line:
 ROWS = """
 select flag, source, value::text from stations_stationquirk
 where station_id = %s and value is not null and (source = 'operator' or (source = 'detected' and count >= %s))
+union all
+select said.flag, 'detected', 'true' from stations_variable v
+join (values ('Cost', 'shows_cost'), ('Tariff', 'shows_tariff'), ('Tariff', 'takes_tariffs')) said (instance, flag)
+    on said.instance = v.instance
+where v.station_id = %s and v.component = 'TariffCostCtrlr' and v.component_instance = '' and v.evse_number = 0
+    and v.connector_number = 0 and v.name = 'Enabled' and v.instance in ('Cost', 'Tariff') and v.attribute = 'Actual'
+    and lower(v.value) = 'true'
 """
 
 
 def flags(station: ChargingStation) -> Mapping[str, Any]:
     """Return what holds for a station, of the table of flags (blocking, one statement)."""
     found = of_make(station.vendor, station.model, station.firmware_version)
-    rows = database.prepared(ROWS, [station.pk, CONFIDENT]) if station.pk else []
+    rows = database.prepared(ROWS, [station.pk, CONFIDENT, station.pk]) if station.pk else []
     for wanted in (Source.DETECTED, Source.OPERATOR):
         found |= {
             flag: json.loads(value) for flag, source, value in rows if source == wanted and flag in KNOWN

@@ -17,10 +17,11 @@ from stations import ports
 from stations.events import EnergyServicesChanged
 from stations.models import ChargingSession, ChargingStation, SessionCost, StationQuirk, Variable
 from stations.ports import Cost
-from stations.services import commands, requests
-from stations.services.errors import StationsError
+from stations.services import commands, requests, wake
+from stations.services.errors import InvalidPayload, NotOpen, StationsError
 
-SHOWS_COST = "shows_cost"
+SHOWS_COST, SHOWS_TARIFF, TAKES_TARIFFS = "shows_cost", "shows_tariff", "takes_tariffs"
+LONGEST_MESSAGE = 512  # characters that every version takes (MessageContentType)
 AT_ONCE = 500  # sessions looked at in one sweep
 
 
@@ -36,6 +37,38 @@ def total(session: ChargingSession) -> Decimal | None:
         return None
     _note_told(session, cost)
     return amount(cost)
+
+
+@transaction.atomic(savepoint=False)
+def tell_driver(session: ChargingSession, text: str, *, language: str = "") -> SessionCost:
+    """Let the driver of a running session read news, such as a change of price: with its next event's answer (I06).
+
+    Raise `NotOpen` when the session has ended, `InvalidPayload` for a text that no station could show.
+    """
+    text = text.strip()
+    if not text or len(text) > LONGEST_MESSAGE:
+        raise InvalidPayload("text", f"1 to {LONGEST_MESSAGE} characters")
+    if session.status == ChargingSession.Status.ENDED:
+        raise NotOpen("the session has already ended")
+    row = _row(session)
+    row.personal_message, row.message_language, row.is_untold = text, language[:8], True
+    row.changed_at = clock.now()
+    row.save(update_fields=["personal_message", "message_language", "is_untold", "changed_at"])
+    wake.changed(session.station_id)
+    events.publish(EnergyServicesChanged(session.station_id))
+    return row
+
+
+@transaction.atomic(savepoint=False)
+def news(session: ChargingSession) -> tuple[str, str] | None:
+    """Return, once, what the driver has not been told yet, and its language."""
+    row = SessionCost.objects.select_for_update().filter(session=session, is_untold=True).first()
+    if row is None:
+        return None
+    row.is_untold = False
+    row.save(update_fields=["is_untold"])
+    events.publish(EnergyServicesChanged(session.station_id))
+    return row.personal_message, row.message_language
 
 
 @transaction.atomic(savepoint=False)
@@ -65,7 +98,8 @@ def told_by_station(
 def sweep() -> int:
     """Tell stations that show cost what their running sessions cost by now; return how many were told.
 
-    At most every OCPP_COST_INTERVAL_S seconds, only if it is another amount, and only what is connected.
+    At most every OCPP_COST_INTERVAL_S seconds, only if it is another amount, only what is connected, and not one that
+    calculates by a tariff of its own (I12).
     """
     if not settings.OCPP_COST_INTERVAL_S:
         return 0
@@ -73,7 +107,7 @@ def sweep() -> int:
     rows = ChargingSession.objects.active().filter(
         Q(station_cost=None) | Q(station_cost__told_at=None) | Q(station_cost__told_at__lte=due),
         station__in=_showing(), station__is_online=True, station__ocpp_version__startswith="2.",
-    )  # fmt: skip
+    ).exclude(station_cost__tariff_id__gt="")  # fmt: skip
     return sum(_tell(session) for session in rows.select_related("station", "evse", "token")[:AT_ONCE])
 
 

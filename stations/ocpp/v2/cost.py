@@ -6,7 +6,7 @@ from stations import readings
 from stations.models import ChargingSession
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
-from stations.ocpp.v2 import transactions
+from stations.ocpp.v2 import transactions, values
 from stations.services import station_costs, v2x
 from stations.services.station_costs import SHOWS_COST
 
@@ -14,13 +14,17 @@ ENDED = "Ended"
 
 
 def transaction_event(link: Link, incoming: Incoming) -> Payload:
-    """Answer the end of a transaction with its total cost, if the station shows it (I03.FR.02)."""
-    return transactions.transaction_event(link, incoming) | _total(link, incoming)
+    """Answer the end of a transaction with its total cost, if the station shows it (I03.FR.02); tell what is new."""
+    has_news = _has_news(link, incoming)
+    answer = transactions.transaction_event(link, incoming)
+    return answer | _news(link, incoming, has_news=has_news) | _total(link, incoming)
 
 
 def transaction_event_21(link: Link, incoming: Incoming) -> Payload:
     """The same for 2.1: keep what the station says about mode, tariff and cost (I12.FR.01, Q)."""
+    has_news = _has_news(link, incoming)
     answer = transactions.transaction_event_with_limits(link, incoming)
+    answer |= _news(link, incoming, has_news=has_news)
     payload = incoming.payload
     info = payload["transactionInfo"]
     mode, tariff, details = info.get("operationMode"), info.get("tariffId"), payload.get("costDetails")
@@ -41,6 +45,20 @@ def transaction_event_21(link: Link, incoming: Incoming) -> Payload:
 def write_cost_updated(*, transaction_id: str, total: Decimal) -> tuple[str, Payload]:
     """Write CostUpdated (I02)."""
     return "CostUpdated", {"transactionId": transaction_id, "totalCost": total}
+
+
+def _has_news(link: Link, incoming: Incoming) -> bool:
+    """Tell whether something waits to be told with this answer; asked before the event renews the link's view."""
+    known = link.sessions.get(str(incoming.payload["transactionInfo"].get("transactionId") or "")[:36])
+    return known is not None and known.has_news
+
+
+def _news(link: Link, incoming: Incoming, *, has_news: bool) -> Payload:
+    """Write what the driver shall read (I06.FR.02); not to an event of the past."""
+    if not has_news or incoming.payload["eventType"] == ENDED or incoming.payload.get("offline"):
+        return {}
+    told = station_costs.news(_session(link, incoming))
+    return {} if told is None else {"updatedPersonalMessage": values.content(*told)}
 
 
 def _is_ad_hoc(link: Link, incoming: Incoming) -> bool:

@@ -15,7 +15,7 @@ State = BidirectionalSession.State
 
 def authorize(link: Link, incoming: Incoming) -> Payload:
     """Answer Authorize as before, and say which energy transfers the driver may use, if that is known (Q01.FR.01)."""
-    answer = authorization.authorize(link, incoming)
+    answer = authorization.authorize_21(link, incoming)
     if answer["idTokenInfo"]["status"] != "Accepted":
         return answer
     token = tokens.known(values.id_token(incoming.payload["idToken"]))

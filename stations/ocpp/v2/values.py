@@ -50,7 +50,15 @@ def id_token_info(decision: Decision) -> dict[str, Any]:
         info["groupIdToken"] = write_group(decision.group_id)
     if decision.token is not None and decision.token.language:
         info["language1"] = decision.token.language
+    if decision.token is not None and decision.token.charging_priority is not None:
+        info["chargingPriority"] = decision.token.charging_priority
     return info
+
+
+def content(text: str, language: str) -> dict[str, str]:
+    """Write a text for a driver (MessageContentType)."""
+    found = {"format": "UTF8", "content": text}
+    return found | ({"language": language[:8]} if language else {})
 
 
 def status(word: str) -> str:
