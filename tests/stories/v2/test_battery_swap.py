@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from stations.models import BatterySwap, ChargingStation, ReviewItem
+from stations.models import BatterySwap, ChargingSession, ChargingStation, ReviewItem
 from stations.services import battery_swap
 from stations.services.errors import InvalidPayload
 from tests.processes import Server
 from tests.stories.story import eventually, rows
 from tests.stories.v2.device import asked, reply
-from tests.stories.v2.station import TOKEN, station
+from tests.stories.v2.station import EVSE, TOKEN, at, event, station
 
 pytestmark = pytest.mark.usefixtures("ada")
 EMPTY, FULL = ("E-1", "E-2"), ("F-1", "F-2")
@@ -80,7 +80,7 @@ async def test_s02_fr_03_no_swap_is_asked_for_a_token_that_may_not(server: Serve
     assert await rows(BatterySwap.objects.count) == 0
 
 
-async def test_a_swap_without_an_answer_is_unknown_until_batteries_come(server: Server) -> None:
+async def test_s02_a_swap_without_an_answer_is_unknown_until_batteries_come(server: Server) -> None:
     async with station(server, "2.1") as socket:
         await do(wanted)
         await asked(socket, "RequestBatterySwap")
@@ -99,7 +99,7 @@ async def test_s03_battery_out_timeout_is_looked_at_by_somebody(server: Server) 
     assert await rows(ReviewItem.objects.filter(kind="station_alert", resolved_at=None).count) == 1
 
 
-async def test_a_repeated_message_makes_no_second_swap(server: Server) -> None:
+async def test_s03_a_repeated_message_makes_no_second_swap(server: Server) -> None:
     async with station(server, "2.1") as socket:
         for message in [said("BatteryIn", *EMPTY)] * 2 + [said("BatteryOut", *FULL)] * 2:
             await socket.call("BatterySwap", message)
@@ -109,7 +109,7 @@ async def test_a_repeated_message_makes_no_second_swap(server: Server) -> None:
     assert await rows(BatterySwap.objects.count) == 1
 
 
-async def test_a_station_may_use_a_request_id_again(server: Server) -> None:
+async def test_s03_a_station_may_use_a_request_id_again(server: Server) -> None:
     async with station(server, "2.1") as socket:
         await socket.call("BatterySwap", said("BatteryIn", *EMPTY))
         await socket.call("BatterySwap", said("BatteryOut", *FULL))
@@ -119,7 +119,7 @@ async def test_a_station_may_use_a_request_id_again(server: Server) -> None:
     assert await rows(BatterySwap.objects.count) == 2
 
 
-async def test_batteries_of_an_unknown_token_are_kept_and_looked_at(server: Server) -> None:
+async def test_s01_batteries_of_an_unknown_token_are_kept_and_looked_at(server: Server) -> None:
     async with station(server, "2.1") as socket:
         await socket.call("BatterySwap", said("BatteryIn", *EMPTY, token="NOBODY"))
 
@@ -127,3 +127,22 @@ async def test_batteries_of_an_unknown_token_are_kept_and_looked_at(server: Serv
             "Invalid" in (await swap_is("inserted")).reason or "Unknown" in (await swap_is("inserted")).reason
         )
     assert await rows(ReviewItem.objects.filter(kind="unauthorised_energy").count) == 1
+
+
+async def test_s04_batteries_charge_in_their_slots_as_transactions_of_the_swapper(server: Server) -> None:
+    """S04: the slot charges for itself, by a token that needs no asking, and its state of charge is told."""
+    async with station(server, "2.1") as socket:
+        await socket.call("BatterySwap", said("BatteryIn", *EMPTY))
+        token = {"idToken": "SWAP-1", "type": "NoAuthorization"}
+        began = event(
+            "Started", 0, register_wh=1000, evse=EVSE, idToken=token, triggerReason="ChargingStateChanged"
+        )
+        answer = await socket.call("TransactionEvent", began)
+        soc = {"value": 80, "measurand": "SoC"}
+        told = event("Updated", 1, meterValue=[{"timestamp": at(1), "sampledValue": [soc]}])
+        await socket.call("TransactionEvent", told)
+        assert await socket.lives()
+
+    session = await rows(ChargingSession.objects.get)
+    assert answer[2]["idTokenInfo"]["status"] == "Accepted"
+    assert (session.soc_percent, session.needs_review) == (80, False)

@@ -1,19 +1,29 @@
 """DER controls over a real socket (OCPP 2.1 R01 to R05)."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from stations.models import ChargingStation, DERAlarm, DERControl, DERReport, ReviewItem
+from cpo.lib import clock
+from stations.models import (
+    ChargingNeeds,
+    ChargingSession,
+    ChargingStation,
+    DERAlarm,
+    DERControl,
+    DERReport,
+    ReviewItem,
+)
 from stations.services import der_control, der_reports
 from stations.services.errors import InvalidPayload, UnknownAction
 from tests.processes import Server
 from tests.stories.story import eventually, rows
 from tests.stories.v2.device import asked, reply
-from tests.stories.v2.station import at, station
+from tests.stories.v2.smart_charging import needed
+from tests.stories.v2.station import EVSE, TOKEN, at, event, station
 
 pytestmark = pytest.mark.usefixtures("ada")
 STARTS = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -121,7 +131,7 @@ async def test_r04_fr_12_and_14_what_the_csms_shall_not_send_is_refused(
             )
 
 
-async def test_a_station_of_2_0_1_has_no_words_for_it(server: Server) -> None:
+async def test_r04_a_station_of_2_0_1_has_no_words_for_it(server: Server) -> None:
     async with station(server, "2.0.1"):
         with pytest.raises(UnknownAction):
             await do(default_curve)
@@ -138,7 +148,7 @@ async def test_r04_fr_20_and_22_notify_der_start_stop_tells_when_it_runs(server:
     assert (ended.started_at.minute, ended.ended_at.minute) == (1, 16)
 
 
-async def test_a_late_start_after_the_end_does_not_start_it_again(server: Server) -> None:
+async def test_r04_a_late_start_after_the_end_does_not_start_it_again(server: Server) -> None:
     async with station(server, "2.1") as socket:
         control = await accepted(socket, scheduled)
         for started, minute in ((False, 16), (True, 1), (True, 1)):
@@ -186,7 +196,7 @@ async def test_r04_fr_30_a_station_that_has_none_closes_ours(server: Server) -> 
     assert request[3] == {"requestId": 1, "isDefault": True, "controlType": "VoltVar"}
 
 
-async def test_an_unasked_report_is_kept(server: Server) -> None:
+async def test_r04_an_unasked_report_is_kept(server: Server) -> None:
     told = {
         "id": "a",
         "curveType": "WattVar",
@@ -215,7 +225,7 @@ async def test_r04_fr_45_clear_der_control(server: Server, word: str, state: str
     assert request[3] == {"isDefault": True, "controlType": "VoltVar"}
 
 
-async def test_a_control_without_an_answer_is_unknown_until_it_starts(server: Server) -> None:
+async def test_r04_a_control_without_an_answer_is_unknown_until_it_starts(server: Server) -> None:
     async with station(server, "2.1") as socket:
         made = await do(scheduled)
         await asked(socket, "SetDERControl")
@@ -250,3 +260,145 @@ async def test_r05_fr_03_another_control_takes_the_alarm_over(server: Server) ->
         lambda: list(DERAlarm.objects.order_by("began_at").values_list("type", "ended_at__minute"))
     )
     assert found == [("VoltWatt", 3), ("VoltVar", 3), ("FreqWatt", None)]
+
+
+# --- sessions with DER control in the EVSE, in the vehicle, in both (R01 to R03)
+
+FULL = {
+    "requestedEnergyTransfer": "DC_BPT", "controlMode": "DynamicControl",
+    "v2xChargingParameters": {"maxChargePower": 11000, "maxDischargePower": 10000},
+}  # fmt: skip
+INVERTER = {"evSupportedDERControl": ["HFMustTrip", "LimitMaxDischarge"], "evInverterManufacturer": "Volt"}
+
+
+def utility(ada: ChargingStation) -> list[str]:
+    """Give a station what a utility asks for: a curve, and half of the power back at the most."""
+    made = [
+        der_control.put(ada, type="VoltWatt", is_default=True, priority=1, settings=CURVE),
+        der_control.put(
+            ada, type="LimitMaxDischarge", is_default=True, priority=1, settings={"pctMaxDischargePower": 50}
+        ),
+    ]
+    return [one.control.control_id for one in made]
+
+
+async def with_controls(socket: Any) -> list[str]:
+    ids: list[str] = await do(utility)
+    for _ in ids:
+        await reply(socket, await asked(socket, "SetDERControl"), {"status": "Accepted"})
+    await eventually(lambda: DERControl.objects.filter(state="accepted").count() == 2)
+    return ids
+
+
+async def begin(socket: Any, needs: dict[str, Any]) -> dict[str, Any]:
+    """Begin a transaction whose vehicle needs this; give the profile that it gets."""
+    started = event("Started", 0, register_wh=1000, idToken=TOKEN, evse=EVSE, triggerReason="Authorized")
+    await socket.call("TransactionEvent", started)
+    await eventually(lambda: ChargingSession.objects.active().exists())
+    answer, sent = await needed(socket, {"evseId": 1, "chargingNeeds": needs})
+    assert answer == "Accepted"
+    found: dict[str, Any] = sent["chargingProfile"]
+    return found
+
+
+async def test_r01_a_session_under_the_controls_of_the_evses_inverter(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        ids = await with_controls(socket)
+        sent = await begin(socket, FULL)
+        started = notice(ids[1], True, 1)
+        assert (await socket.call("NotifyDERStartStop", started))[2] == {}
+
+    assert sent["transactionId"] == "tx-1"
+    states = await rows(lambda: dict(DERControl.objects.values_list("type", "state")))
+    assert states == {"VoltWatt": "accepted", "LimitMaxDischarge": "started"}
+
+
+async def test_r02_a_vehicle_tells_the_controls_of_its_own_inverter(server: Server) -> None:
+    """R02.FR.01: what it can is kept with its needs."""
+    needs = FULL | {"requestedEnergyTransfer": "AC_BPT_DER", "derChargingParameters": INVERTER}
+    async with station(server, "2.1") as socket:
+        await with_controls(socket)
+        await begin(socket, needs)
+
+    kept = await rows(ChargingNeeds.objects.get)
+    assert (kept.transfer, kept.told["derChargingParameters"]) == ("AC_BPT_DER", INVERTER)
+
+
+async def test_r03_an_alarm_of_the_vehicles_inverter_ends_with_it(server: Server) -> None:
+    """R03: the vehicle does some, the station the rest; both tell what they do in the same words."""
+    needs = FULL | {"requestedEnergyTransfer": "AC_BPT_DER", "derChargingParameters": INVERTER}
+    async with station(server, "2.1") as socket:
+        await with_controls(socket)
+        await begin(socket, needs)
+        told = alarm(1, controlType="HFMustTrip", gridEventFault="OverFrequency")
+        await socket.call("NotifyDERAlarm", told)
+        await eventually(lambda: DERAlarm.objects.filter(ended_at=None, type="HFMustTrip").exists())
+        await socket.call("NotifyDERAlarm", told | {"timestamp": at(5), "alarmEnded": True})
+
+    assert (await rows(DERAlarm.objects.get)).ended_at.minute == 5
+
+
+# --- what lies there is read again
+
+
+def ours(ada: ChargingStation) -> Any:
+    return der_control.put(
+        ada, type="VoltVar", is_default=True, priority=3, settings=CURVE, requested_by="ada"
+    )
+
+
+async def booted(server: Server, controls: list[dict[str, Any]]) -> None:
+    """Let the station boot and answer the question that the sweep asks then."""
+    async with station(server, "2.1") as socket:
+        assert await rows(der_reports.sweep) == 1
+        assert await rows(der_reports.sweep) == 0  # once is enough
+        request = await asked(socket, "GetDERControl")
+        status = "Accepted" if controls else "NotFound"
+        await reply(socket, request, {"status": status})
+        if controls:
+            await socket.call("ReportDERControl", {"requestId": request[3]["requestId"], "curve": controls})
+        await eventually(lambda: DERReport.objects.filter(state__in=["complete", "empty"]).exists())
+
+
+async def test_r01_fr_03_after_a_boot_a_control_that_is_gone_is_drift(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        control = await accepted(socket, ours)
+    await booted(server, [])
+
+    assert (await control_is("lost")).pk == control.pk
+    assert await rows(ReviewItem.objects.filter(key__startswith="der_lost", resolved_at=None).count) == 1
+
+
+async def test_r01_fr_03_after_a_boot_a_control_that_lies_there_stays(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        control = await accepted(socket, ours)
+    told = {"id": control.control_id, "curveType": "VoltVar", "isDefault": True, "isSuperseded": False}
+    await booted(server, [told | {"curve": CURVE | {"priority": 3}}])
+
+    assert (await control_is("accepted")).reported_at is not None
+
+
+async def test_a_lost_control_is_given_again(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        control = await accepted(socket, ours)
+        await rows(lambda: DERControl.objects.filter(pk=control.pk).update(state="lost"))
+        lost = await control_is("lost")
+        made = await rows(lambda: der_control.again(lost, requested_by="ada"))
+        request = await asked(socket, "SetDERControl")
+        await reply(socket, request, {"status": "Accepted"})
+        fresh = await control_is("accepted")
+
+    assert (fresh.pk, request[3]["controlId"]) == (made.control.pk, made.control.control_id)
+    assert (await control_is("cleared")).superseded_by == fresh.control_id
+
+
+async def test_a_control_whose_time_is_over_is_looked_for(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        await accepted(socket, scheduled)
+        await rows(lambda: DERReport.objects.all().delete())
+        past = clock.now() - timedelta(hours=1)
+        await rows(lambda: DERControl.objects.update(starts_at=past))
+        assert await rows(der_reports.sweep) == 1
+        await reply(socket, await asked(socket, "GetDERControl"), {"status": "NotFound"})
+
+        await control_is("ended")

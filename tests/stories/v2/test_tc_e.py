@@ -15,7 +15,7 @@ from tests.stories.v2.answering import Payload, Station, sent, station
 from tests.stories.v2.station import BEGAN, EVSE, TOKEN, event, readings, visit
 
 pytestmark = pytest.mark.usefixtures("ada")
-VERSIONS = ("2.0.1", "2.1")
+VERSIONS = pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 ASK = "GetTransactionStatus"
 STRANGER = TOKEN | {"idToken": "STRANGER"}
 INVALID = ("Invalid", "Unknown")
@@ -43,56 +43,24 @@ def ended(seq_no: int, trigger: str, reason: str, state: str = "Idle", wh: float
 
 BEGIN = readings(1000, 0, "Transaction.Begin")
 CHARGING = updated(2, "ChargingStateChanged", "Charging", 1000)
-# What a station sends until it charges, by its TxStartPoint.
-STARTS = {
-    "E_01 PowerPathClosed": [
-        started("ChargingStateChanged", "SuspendedEVSE", meterValue=BEGIN),
-        updated(1, "ChargingStateChanged", "Charging"),
-    ],
-    "E_02 EnergyTransfer": [started("ChargingStateChanged", "Charging", meterValue=BEGIN)],
-    "E_03 cable first": [
-        started("CablePluggedIn", "EVConnected", token=False, meterValue=BEGIN),
-        updated(1, "Authorized", "EVConnected", idToken=TOKEN),
-        CHARGING,
-    ],
-    "E_04 card first": [
-        started("Authorized", "Idle", meterValue=BEGIN),
-        updated(1, "CablePluggedIn", "EVConnected"),
-        CHARGING,
-    ],
-    "E_09 EVConnected": [
-        started("CablePluggedIn", "EVConnected", token=False, meterValue=BEGIN),
-        updated(1, "Authorized", "Charging", idToken=TOKEN),
-    ],
-    "E_10 Authorized": [
-        started("Authorized", "Idle", meterValue=BEGIN),
-        updated(1, "ChargingStateChanged", "Charging"),
-    ],
-    "E_12 ParkingBayOccupancy": [
-        started("EVDetected", "Idle", token=False, meterValue=BEGIN),
-        updated(1, "Authorized", "EVConnected", idToken=TOKEN),
-        CHARGING,
-    ],
-}
-# How it ends, by its TxStopPoint: trigger, reason, charging state.
-STOPS = {
-    "E_07 PowerPathClosed": ("StopAuthorized", "Local", "EVConnected"),
-    "E_08 EnergyTransfer": ("ChargingStateChanged", "Local", "EVConnected"),
-    "E_14 E_20 EVDisconnected": ("EVCommunicationLost", "EVDisconnected", "Idle"),
-    "E_15 StopAuthorized": ("StopAuthorized", "Local", "Charging"),
-    "E_17 Deauthorized": ("EVCommunicationLost", "EVDisconnected", "Idle"),
-    "E_19 ParkingBayUnoccupied": ("EVDeparted", "Local", "Idle"),
-    "E_22 SuspendedEV": ("ChargingStateChanged", "StoppedByEV", "SuspendedEV"),
-    "E_39 Timeout": ("EVConnectTimeout", "Timeout", "Idle"),
-}
+CABLE_FIRST = [
+    started("CablePluggedIn", "EVConnected", token=False, meterValue=BEGIN),
+    updated(1, "Authorized", "EVConnected", idToken=TOKEN),
+    CHARGING,
+]
+CARD_FIRST = [
+    started("Authorized", "Idle", meterValue=BEGIN),
+    updated(1, "CablePluggedIn", "EVConnected"),
+    CHARGING,
+]
+ENERGY = [started("ChargingStateChanged", "Charging", meterValue=BEGIN)]
 
 
-@pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_tc_e_01_to_12_csms_start_points(server: Server, start: str, version: str) -> None:
-    events = STARTS[start]
+async def starts(server: Server, version: str, *events: Payload) -> None:
+    """Start in one way and charge 3 kWh: the token is accepted once, the session adds up."""
     async with station(server, version) as there:
         asked = await there.call("Authorize", {"idToken": TOKEN})
+        await there.status("Occupied")
         answers = await there.tell(*events, ended(len(events), "StopAuthorized", "Local"))
 
     told = [answer["idTokenInfo"]["status"] for answer in answers if "idTokenInfo" in answer]
@@ -102,15 +70,99 @@ async def test_tc_e_01_to_12_csms_start_points(server: Server, start: str, versi
     assert (session.authorization_status, session.flags) == ("Accepted", [])
 
 
-@pytest.mark.parametrize("stop", STOPS)
-async def test_tc_e_07_to_39_csms_stop_points(server: Server, stop: str) -> None:
-    trigger, reason, state = STOPS[stop]
+async def stops(server: Server, reason: str, *events: Payload) -> None:
+    """Charge, then go on in one way until the end: the session has it."""
     async with station(server) as there:
-        answers = await there.tell(*STARTS["E_02 EnergyTransfer"], ended(1, trigger, reason, state))
+        answers = await there.tell(*ENERGY, *events)
 
     session = await only_session()
     assert (session.status, session.stop_reason, session.energy_wh) == ("ended", reason, 3000)
-    assert (answers[1], session.flags) == ({}, [])
+    assert (answers[1:], session.flags) == ([{}] * len(events), [])
+
+
+@VERSIONS
+async def test_tc_e_01_csms_it_starts_with_the_power_path(server: Server, version: str) -> None:
+    first = started("ChargingStateChanged", "SuspendedEVSE", meterValue=BEGIN)
+    await starts(server, version, first, updated(1, "ChargingStateChanged", "Charging"))
+
+
+@VERSIONS
+async def test_tc_e_02_csms_it_starts_with_the_energy(server: Server, version: str) -> None:
+    await starts(server, version, *ENERGY)
+
+
+@VERSIONS
+async def test_tc_e_03_csms_the_cable_comes_first(server: Server, version: str) -> None:
+    await starts(server, version, *CABLE_FIRST)
+
+
+@VERSIONS
+async def test_tc_e_04_csms_the_card_comes_first(server: Server, version: str) -> None:
+    await starts(server, version, *CARD_FIRST)
+
+
+@VERSIONS
+async def test_tc_e_09_csms_it_starts_with_the_vehicle(server: Server, version: str) -> None:
+    await starts(server, version, CABLE_FIRST[0], updated(1, "Authorized", "Charging", idToken=TOKEN))
+
+
+@VERSIONS
+async def test_tc_e_10_csms_it_starts_with_the_token(server: Server, version: str) -> None:
+    await starts(server, version, CARD_FIRST[0], updated(1, "ChargingStateChanged", "Charging"))
+
+
+@VERSIONS
+async def test_tc_e_12_csms_it_starts_with_a_vehicle_in_the_bay(server: Server, version: str) -> None:
+    await starts(
+        server, version, started("EVDetected", "Idle", token=False, meterValue=BEGIN), *CABLE_FIRST[1:]
+    )
+
+
+async def test_tc_e_07_csms_it_ends_with_the_power_path(server: Server) -> None:
+    await stops(server, "Local", ended(1, "StopAuthorized", "Local", "EVConnected"))
+
+
+async def test_tc_e_08_csms_it_ends_with_the_energy(server: Server) -> None:
+    stopped = updated(1, "StopAuthorized", "Charging", 3900)
+    await stops(server, "Local", stopped, ended(2, "ChargingStateChanged", "Local", "EVConnected"))
+
+
+async def test_tc_e_14_csms_the_cable_is_pulled_at_the_station(server: Server) -> None:
+    after = updated(1, "ChargingStateChanged", "EVConnected", 4000)
+    await stops(server, "EVDisconnected", after, ended(2, "EVCommunicationLost", "EVDisconnected"))
+
+
+async def test_tc_e_20_csms_the_cable_is_pulled_at_the_vehicle(server: Server) -> None:
+    suspended = updated(1, "ChargingStateChanged", "SuspendedEV", 4000)
+    await stops(server, "EVDisconnected", suspended, ended(2, "EVCommunicationLost", "EVDisconnected"))
+
+
+async def test_tc_e_15_csms_it_ends_with_the_token(server: Server) -> None:
+    await stops(server, "Local", ended(1, "StopAuthorized", "Local", "Charging"))
+
+
+async def test_tc_e_17_csms_a_deauthorized_one_ends_when_the_vehicle_leaves(server: Server) -> None:
+    suspended = updated(1, "Deauthorized", "SuspendedEVSE", 4000)
+    await stops(server, "EVDisconnected", suspended, ended(2, "EVCommunicationLost", "EVDisconnected"))
+
+
+async def test_tc_e_19_csms_it_ends_when_the_bay_is_empty(server: Server) -> None:
+    gone = updated(1, "EVCommunicationLost", "Idle", 4000)
+    await stops(server, "Local", gone, ended(2, "EVDeparted", "Local", wh=None))
+
+
+async def test_tc_e_22_csms_it_ends_when_the_vehicle_wants_no_more(server: Server) -> None:
+    await stops(server, "StoppedByEV", ended(1, "ChargingStateChanged", "StoppedByEV", "SuspendedEV"))
+
+
+async def test_tc_e_39_csms_no_vehicle_came_in_time(server: Server) -> None:
+    async with station(server) as there:
+        await there.call("Authorize", {"idToken": TOKEN})
+        answers = await there.tell(CARD_FIRST[0], ended(1, "EVConnectTimeout", "Timeout", wh=1000))
+
+    session = await only_session()
+    assert (session.status, session.stop_reason, session.energy_wh) == ("ended", "Timeout", 0)
+    assert answers[1] == {}
 
 
 async def test_tc_e_11_csms_signed_data_begins_a_transaction(server: Server) -> None:
@@ -141,7 +193,7 @@ async def test_tc_e_21_csms_a_remote_stop_names_the_transaction(server: Server) 
         return commands.wait(remote.stop(session), timeout_s=5)
 
     async with station(server, RequestStopTransaction={"status": "Accepted"}) as there:
-        await there.tell(*STARTS["E_02 EnergyTransfer"])
+        await there.tell(*ENERGY)
         await rows(ask)
         await there.tell(ended(1, "RemoteStop", "Remote"))
 
@@ -151,7 +203,7 @@ async def test_tc_e_21_csms_a_remote_stop_names_the_transaction(server: Server) 
 
 async def test_tc_e_26_csms_a_cable_pulled_and_plugged_in_again(server: Server) -> None:
     async with station(server) as there:
-        await there.tell(*STARTS["E_02 EnergyTransfer"], updated(1, "EVCommunicationLost", "Idle", 2000))
+        await there.tell(*ENERGY, updated(1, "EVCommunicationLost", "Idle", 2000))
         await there.status("Available")
         await there.tell(
             updated(2, "CablePluggedIn", "EVConnected"),
@@ -164,7 +216,7 @@ async def test_tc_e_26_csms_a_cable_pulled_and_plugged_in_again(server: Server) 
 
 async def test_tc_e_38_csms_a_car_that_is_not_ready(server: Server) -> None:
     async with station(server) as there:
-        await there.tell(*STARTS["E_04 card first"][:2])
+        await there.tell(*CARD_FIRST[:2])
         assert await there.tell(updated(2, "ChargingStateChanged", "SuspendedEV")) == [{}]
 
     assert (await only_session()).status == "active"
@@ -177,17 +229,27 @@ async def running(there: Station) -> None:
     await there.tell(*visit()[:2])
 
 
-@pytest.mark.parametrize("queue", [True, False])
-async def test_tc_e_29_30_csms_a_transaction_that_runs(server: Server, queue: bool) -> None:
+async def test_tc_e_29_csms_a_transaction_that_runs_with_messages_to_come(server: Server) -> None:
     async with station(server) as there:
         await running(there)
-    answer = {"ongoingIndicator": True, "messagesInQueue": queue}
+    answer = {"ongoingIndicator": True, "messagesInQueue": True}
     async with station(server, GetTransactionStatus=answer) as there:
         command = await sent(ASK, {"transactionId": "tx-1"})
-        await there.tell(updated(2, "MeterValuePeriodic", "Charging", 2500, offline=True))
+        assert await there.tell(updated(2, "MeterValuePeriodic", "Charging", 2500, offline=True)) == [{}]
 
     session = await only_session()
-    assert (command.result, session.status, session.energy_wh) == (answer, "active", 1500)
+    assert (there.requests(ASK), command.result) == ([{"transactionId": "tx-1"}], answer)
+    assert (session.status, session.energy_wh) == ("active", 1500)
+
+
+async def test_tc_e_30_csms_a_transaction_that_runs_with_nothing_to_come(server: Server) -> None:
+    answer = {"ongoingIndicator": True, "messagesInQueue": False}
+    async with station(server, GetTransactionStatus=answer) as there:
+        await running(there)
+        command = await sent(ASK, {"transactionId": "tx-1"})
+
+    assert (there.requests(ASK), command.result) == ([{"transactionId": "tx-1"}], answer)
+    assert (await only_session()).status == "active"
 
 
 async def test_tc_e_31_csms_a_gap_is_asked_about_and_filled(server: Server) -> None:
@@ -208,12 +270,21 @@ async def test_tc_e_31_csms_a_gap_is_asked_about_and_filled(server: Server) -> N
     assert (with_gap.flags, (await only_session()).flags) == (["events_missing"], [])
 
 
-@pytest.mark.parametrize("queue", [True, False])
-async def test_tc_e_33_34_csms_without_a_transaction(server: Server, queue: bool) -> None:
-    async with station(server, GetTransactionStatus={"messagesInQueue": queue}) as there:
+async def test_tc_e_33_csms_without_a_transaction_with_messages_to_come(server: Server) -> None:
+    async with station(server) as there:
+        await running(there)
+    async with station(server, GetTransactionStatus={"messagesInQueue": True}) as there:
+        command = await sent(ASK, {})
+        assert await there.tell(updated(2, "MeterValuePeriodic", "Charging", 2500, offline=True)) == [{}]
+
+    assert (there.requests(ASK), command.result) == ([{}], {"messagesInQueue": True})
+
+
+async def test_tc_e_34_csms_without_a_transaction_with_nothing_to_come(server: Server) -> None:
+    async with station(server, GetTransactionStatus={"messagesInQueue": False}) as there:
         command = await sent(ASK, {})
 
-    assert (there.requests(ASK), command.result) == ([{}], {"messagesInQueue": queue})
+    assert (there.requests(ASK), command.result) == ([{}], {"messagesInQueue": False})
 
 
 async def test_tc_e_53_csms_every_transaction_counts_from_zero(server: Server) -> None:

@@ -40,8 +40,8 @@ async def test_tc_f_01_csms_the_cable_came_first(server: Server, version: str) -
     assert (await outcome(command)).state == "succeeded"
 
 
-@pytest.mark.parametrize("asks", [True, False])
-async def test_tc_f_02_03_csms_the_remote_start_came_first(server: Server, asks: bool) -> None:
+async def started_from_afar(server: Server, *, asks: bool) -> None:
+    """Start before a cable is there; the station asks for the token or does not. The session is that of the start."""
     async with station(server, RequestStartTransaction=ACCEPTED) as there:
         command = await remote_start()
         request = there.requests(START)[0]
@@ -52,6 +52,14 @@ async def test_tc_f_02_03_csms_the_remote_start_came_first(server: Server, asks:
 
     assert (request["idToken"], answer["idTokenInfo"]["status"]) == (TOKEN, "Accepted")
     assert (await outcome(command)).session.transaction_id == "tx-1"
+
+
+async def test_tc_f_02_csms_the_remote_start_came_first_and_the_station_asks(server: Server) -> None:
+    await started_from_afar(server, asks=True)
+
+
+async def test_tc_f_03_csms_the_remote_start_came_first_and_the_station_does_not_ask(server: Server) -> None:
+    await started_from_afar(server, asks=False)
 
 
 async def test_tc_f_04_csms_no_cable_came(server: Server) -> None:
@@ -73,36 +81,60 @@ async def test_tc_f_06_csms_a_connector_is_unlocked(server: Server) -> None:
     assert there.requests("UnlockConnector") == [{"evseId": 1, "connectorId": 1}]
 
 
-@pytest.mark.parametrize("place", [{"evse": {"id": 1}}, {}])
-async def test_tc_f_11_12_csms_meter_values_are_triggered(server: Server, place: Payload) -> None:
+async def metered(server: Server, *evses: int, **place: Any) -> None:
+    """Trigger MeterValues of a place, which come."""
     async with station(server, TriggerMessage=ACCEPTED) as there:
         await triggered("MeterValues", **place)
-        for evse in (1, 2):
+        for evse in evses:
             await there.call("MeterValues", {"evseId": evse, "meterValue": readings(1000, 0, "Trigger")})
 
     assert there.requests("TriggerMessage") == [{"requestedMessage": "MeterValues"} | place]
-    assert await rows(MeterSample.objects.count) == 2
+    assert await rows(MeterSample.objects.count) == len(evses)
 
 
-@pytest.mark.parametrize("place", [{"evse": {"id": 1}}, {}])
-async def test_tc_f_13_14_csms_an_event_is_triggered(server: Server, place: Payload) -> None:
+async def test_tc_f_11_csms_meter_values_of_an_evse_are_triggered(server: Server) -> None:
+    await metered(server, 1, evse={"id": 1})
+
+
+async def test_tc_f_12_csms_meter_values_of_all_evses_are_triggered(server: Server) -> None:
+    await metered(server, 1, 2)
+
+
+async def transacted(server: Server, **place: Any) -> None:
+    """Trigger a TransactionEvent of a place, which comes."""
     told = event("Updated", 1, triggerReason="Trigger", meterValue=readings(1500, 1, "Trigger"))
     async with station(server, TriggerMessage=ACCEPTED) as there:
         await there.tell(visit()[0])
         await triggered("TransactionEvent", **place)
         assert await there.tell(told | ({"evse": EVSE} if place else {})) == [{}]
 
+    assert there.requests("TriggerMessage") == [{"requestedMessage": "TransactionEvent"} | place]
     assert (await rows(ChargingSession.objects.get)).energy_wh == 500
 
 
-@pytest.mark.parametrize("word", ["LogStatusNotification", "FirmwareStatusNotification"])
-async def test_tc_f_15_18_csms_a_status_is_triggered(server: Server, word: str) -> None:
+async def test_tc_f_13_csms_an_event_of_an_evse_is_triggered(server: Server) -> None:
+    await transacted(server, evse={"id": 1})
+
+
+async def test_tc_f_14_csms_events_of_all_evses_are_triggered(server: Server) -> None:
+    await transacted(server)
+
+
+async def idle(server: Server, word: str) -> None:
+    """Trigger a notification of what is idle, which comes."""
     async with station(server, TriggerMessage=ACCEPTED) as there:
         await triggered(word)
         answer = await there.answer_to(word, {"status": "Idle"})
 
-    assert there.requests("TriggerMessage") == [{"requestedMessage": word}]
-    assert answer[0] == 3
+    assert (there.requests("TriggerMessage"), answer[0]) == ([{"requestedMessage": word}], 3)
+
+
+async def test_tc_f_15_csms_the_status_of_logs_is_triggered(server: Server) -> None:
+    await idle(server, "LogStatusNotification")
+
+
+async def test_tc_f_18_csms_the_status_of_firmware_is_triggered(server: Server) -> None:
+    await idle(server, "FirmwareStatusNotification")
 
 
 async def test_tc_f_20_csms_a_heartbeat_is_triggered(server: Server) -> None:
@@ -113,14 +145,23 @@ async def test_tc_f_20_csms_a_heartbeat_is_triggered(server: Server) -> None:
     assert "currentTime" in answer
 
 
-@pytest.mark.parametrize("word", ["Available", "Occupied"])
-async def test_tc_f_23_24_csms_a_connectors_status_is_triggered(server: Server, word: str) -> None:
-    async with station(server, TriggerMessage=ACCEPTED) as there:
-        await triggered("StatusNotification", evse=EVSE)
-        await there.status(word)
+async def told_again(there: Station, word: str) -> None:
+    """Trigger the status of a connector, which comes."""
+    await triggered("StatusNotification", evse=EVSE)
+    await there.status(word)
+    assert await eventually(lambda: Connector.objects.filter(evse__number=1, status=word).exists())
+    assert there.requests("TriggerMessage")[0] == {"requestedMessage": "StatusNotification", "evse": EVSE}
 
-    found = await eventually(lambda: Connector.objects.filter(evse__number=1, status=word).first())
-    assert (found is not None, there.requests("TriggerMessage")[0]["evse"]) == (True, EVSE)
+
+async def test_tc_f_23_csms_the_status_of_a_free_connector_is_triggered(server: Server) -> None:
+    async with station(server, TriggerMessage=ACCEPTED) as there:
+        await told_again(there, "Available")
+
+
+async def test_tc_f_24_csms_the_status_of_an_occupied_connector_is_triggered(server: Server) -> None:
+    async with station(server, TriggerMessage=ACCEPTED) as there:
+        await there.status("Occupied")
+        await told_again(there, "Occupied")
 
 
 async def test_tc_f_27_csms_a_station_that_cannot(server: Server) -> None:
