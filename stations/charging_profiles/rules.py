@@ -35,6 +35,7 @@ REQUIRED = {  # 2.1 Q 2.2, limits and setpoints per operation mode
 }
 NEVER = {  # what a mode has no use for, or gets from elsewhere than a profile of ours
     OperationMode.CHARGING_ONLY: ("dischargeLimit", "setpoint", "setpointReactive"),
+    OperationMode.IDLE: ("limit", "dischargeLimit", "setpoint", "setpointReactive"),  # Q10.FR.01
     OperationMode.CENTRAL_FREQUENCY: ("setpointReactive",),
     OperationMode.LOCAL_FREQUENCY: ("limit", "dischargeLimit", "setpoint", "setpointReactive"),
     OperationMode.LOCAL_LOAD_BALANCING: ("setpoint", "setpointReactive"),

@@ -87,6 +87,8 @@ def closed(
         frames_in=frames_in,
         frames_out=frames_out,
     )
+    # The station before rows of its own, as whoever installs a charging profile locks them; else both wait for ever.
+    list(ChargingStation.objects.select_for_update(no_key=True).filter(pk=station_id).values_list("pk"))
     commands.connection_lost(station_id, epoch=epoch)
     went = ChargingStation.objects.filter(pk=station_id, epoch=epoch, is_online=True).update(
         is_online=False, owner="", online_changed_at=now
