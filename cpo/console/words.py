@@ -418,24 +418,31 @@ PASSWORD_CHANGE = {
     ),
 }
 
-# What a security event means and what to do about it (1.6 security white paper section 8).
+# What a security event means and what to do about it (1.6 security white paper section 8, 2.1 appendix 1).
+_NOT_BELIEVED = _("It did not believe that we are we: check the root certificate installed in it.")
+_REFUSED_BY_US = _("We refused its credentials: see its refused connections for the reason.")
+_OUR_CERTIFICATE = _("It could not verify our certificate: check expiry, host name and its root certificate.")
+_ITS_CERTIFICATE = _(
+    "It refused the certificate that it was sent: check subject, chain and validity, then send another."
+)
 SECURITY_EVENT = {
     "AttemptedReplayAttacks": _(
         "It got a message a second time: ask who else is on the line to the station."
     ),
-    "CentralSystemFailedToAuthentication": _(
-        "It did not believe that we are we: check the root certificate installed in it."
+    "CentralSystemFailedToAuthentication": _NOT_BELIEVED,
+    "CsmsFailedToAuthenticate": _NOT_BELIEVED,
+    "CsmsFailedToAuthentication": _NOT_BELIEVED,
+    "DiscardedRenewedClientCertificate": _(
+        "It could not connect with its new certificate and went back to the old one: check the new one, send another."
     ),
-    "FailedToAuthenticationAtCentralSystem": _(
-        "We refused its credentials: see its refused connections for the reason."
-    ),
+    "FailedToAuthenticateAtCsms": _REFUSED_BY_US,
+    "FailedToAuthenticationAtCentralSystem": _REFUSED_BY_US,
+    "FailedToAuthenticationAtCsms": _REFUSED_BY_US,
     "FirmwareUpdated": _("New firmware runs: if nobody ordered it, take the station out of service."),
-    "InvalidCentralSystemCertificate": _(
-        "It could not verify our certificate: check expiry, host name and its root certificate."
-    ),
-    "InvalidChargePointCertificate": _(
-        "It refused the certificate that it was sent: check subject, chain and validity, then send another."
-    ),
+    "InvalidCentralSystemCertificate": _OUR_CERTIFICATE,
+    "InvalidChargePointCertificate": _ITS_CERTIFICATE,
+    "InvalidChargingStationCertificate": _ITS_CERTIFICATE,
+    "InvalidCsmsCertificate": _OUR_CERTIFICATE,
     "InvalidFirmwareSignature": _("It refused a firmware file: get it from the maker again."),
     "InvalidFirmwareSigningCertificate": _(
         "It does not trust who signed the firmware: ask the maker for the right certificate."
@@ -443,6 +450,10 @@ SECURITY_EVENT = {
     "InvalidMessages": _("It could not read what it got: look at its messages; a proxy may damage them."),
     "InvalidTLSCipherSuite": _("No cipher suite that it may use: check the TLS settings of the server."),
     "InvalidTLSVersion": _("TLS older than 1.2 was offered: check the TLS settings of the server."),
+    "MaintenanceLoginAccepted": _(
+        "Somebody logged in at the station: if no work was planned, change its maintenance password."
+    ),
+    "MaintenanceLoginFailed": _("Somebody tried to log in at the station: ask who works there."),
     "MemoryExhaustion": _("Its memory is nearly full: fetch its log, restart it, ask the maker for a fix."),
     "ReconfigurationOfSecurityParameters": _(
         "A key or the security profile changed: if it was not you, set a new password."

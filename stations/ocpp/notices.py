@@ -38,7 +38,7 @@ def log_status(link: Link, incoming: Incoming) -> Payload:
     return {}
 
 
-def security_event(link: Link, incoming: Incoming) -> Payload:
+def security_event(link: Link, incoming: Incoming, *, is_critical: bool | None = None) -> Payload:
     """Store the event; the station may forget it then (A04.FR.02, A04.FR.03)."""
     payload = incoming.payload
     at, flags = readings.parse_timestamp(payload["timestamp"], received_at=incoming.received_at)
@@ -50,6 +50,7 @@ def security_event(link: Link, incoming: Incoming) -> Payload:
         at=at,
         tech_info=payload.get("techInfo") or "",
         now=incoming.received_at,
+        is_critical=is_critical,
     )
 
     return {}

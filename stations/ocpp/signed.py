@@ -147,10 +147,14 @@ def _hex(thumbprint: Any) -> str:
 
 def _is_by(key: CertificatePublicKeyTypes, payload: dict[str, Any]) -> bool:
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    wrapped = {name: payload[name] for name in MEMBERS}
+    wrapped: jws.FlattenedJSONSerialization = {
+        "protected": payload["protected"],
+        "payload": payload["payload"],
+        "signature": payload["signature"],
+    }
     for kind in (ECKey, RSAKey):
         try:
-            jws.deserialize_json(wrapped, kind.import_key(pem), registry=_REGISTRY)  # type: ignore[arg-type]
+            jws.deserialize_json(wrapped, kind.import_key(pem), registry=_REGISTRY)
         except (JoseError, ValueError):
             continue
         return True

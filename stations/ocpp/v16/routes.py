@@ -33,7 +33,7 @@ INBOUND = {
     "Heartbeat": fast(provisioning.heartbeat, from_memory=provisioning.heartbeat),
     "LogStatusNotification": careful(notices.log_status),
     "MeterValues": fast(metering.meter_values),
-    "SecurityEventNotification": careful(notices.security_event, vital=True),
+    "SecurityEventNotification": careful(security_profiles.security_event, vital=True),
     "SignCertificate": careful(notices.sign_certificate),
     "SignedFirmwareStatusNotification": careful(notices.firmware_status),
     "StartTransaction": careful(

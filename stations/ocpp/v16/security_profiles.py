@@ -1,11 +1,25 @@
-"""Security profile and password in the words of 1.6: what is asked of a station (white paper A01, A05).
+"""Security profile, password and security events in the words of 1.6 (white paper A01, A04, A05).
 
 What becomes of it reads `stations.ocpp.security_changes`.
 """
 
-from stations.ocpp.route import Passwords, Payload
+from stations.ocpp import notices
+from stations.ocpp.link import Link
+from stations.ocpp.route import Incoming, Passwords, Payload
 
 KEY = "authorizationkey"
+# Events that are critical in the white paper (section 8); later versions think so of more.
+CRITICAL = frozenset(
+    {
+        "FirmwareUpdated", "MemoryExhaustion", "ResetOrReboot", "SecurityLogWasCleared", "SettingSystemTime",
+        "StartupOfTheDevice", "TamperDetectionActivated",
+    }
+)  # fmt: skip
+
+
+def security_event(link: Link, incoming: Incoming) -> Payload:
+    """Store the event (white paper A04)."""
+    return notices.security_event(link, incoming, is_critical=incoming.payload["type"] in CRITICAL)
 
 
 def write_password(*, secret: str) -> tuple[str, Payload]:

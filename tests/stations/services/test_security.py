@@ -1,4 +1,4 @@
-"""Security events: stored once, critical ones alerted (1.6 security white paper A04 and section 8)."""
+"""Security events: stored once, critical ones alerted (2.1 A04 and appendix 1, 1.6 white paper section 8)."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 NOON = factories.NOON
 CRITICAL = {
     "FirmwareUpdated", "SettingSystemTime", "StartupOfTheDevice", "ResetOrReboot", "SecurityLogWasCleared",
-    "MemoryExhaustion", "TamperDetectionActivated",
+    "MemoryExhaustion", "TamperDetectionActivated", "InvalidFirmwareSignature", "InvalidFirmwareSigningCertificate",
+    "InvalidCsmsCertificate", "InvalidChargingStationCertificate", "DiscardedRenewedClientCertificate",
+    "InvalidTLSVersion", "InvalidTLSCipherSuite", "MaintenanceLoginAccepted", "MaintenanceLoginFailed",
 }  # fmt: skip
 
 
@@ -41,7 +43,7 @@ def test_it_stores_what_the_station_said(station: ChargingStation) -> None:
 
 
 @pytest.mark.parametrize("type", security.IS_CRITICAL)
-def test_it_alerts_what_the_white_paper_calls_critical_and_nothing_else(
+def test_it_alerts_what_the_appendix_calls_critical_and_nothing_else(
     station: ChargingStation, type: str
 ) -> None:
     event = recorded(station, type)
@@ -50,8 +52,13 @@ def test_it_alerts_what_the_white_paper_calls_critical_and_nothing_else(
     assert ReviewItem.objects.exists() == (type in CRITICAL)
 
 
-def test_it_knows_the_eighteen_types_of_the_white_paper() -> None:
-    assert len(security.IS_CRITICAL) == 18
+def test_what_a_version_thinks_of_an_event_counts(station: ChargingStation) -> None:
+    assert not recorded(station, "InvalidTLSVersion", is_critical=False).is_critical
+    assert not ReviewItem.objects.exists()
+
+
+def test_it_knows_the_types_of_the_white_paper_and_of_both_editions_of_the_appendix() -> None:
+    assert len(security.IS_CRITICAL) == 18 + 9
     assert set(security.IS_CRITICAL) >= CRITICAL
 
 
