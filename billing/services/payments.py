@@ -226,7 +226,7 @@ def _charging(payment: Payment) -> None:
         _worry(
             payment,
             "short",
-            f"{total} {payment.currency} to pay, only {most} were authorised",
+            f"{total} {payment.currency} to pay, only {amounts.payable(most, payment.currency)} were authorised",
             total=total,
             captured=most,
         )
@@ -235,7 +235,7 @@ def _charging(payment: Payment) -> None:
 
 def _capturing(payment: Payment) -> None:
     """Capture what was decided, under the one key of this payment."""
-    amount = payment.capture_amount or Decimal(0)
+    amount = amounts.payable(payment.capture_amount or Decimal(0), payment.currency)
     try:
         taken = psp.provider().capture(
             payment.reference, amount=amount, currency=payment.currency, key=f"{payment.uid}-capture"
@@ -387,12 +387,16 @@ def _worry(
     payment: Payment, word: str, text: str, *, total: Decimal | None = None, captured: Decimal | None = None
 ) -> None:
     """Raise the item that tells an operator what is wrong with this payment."""
+
+    def figure(amount: Decimal | None) -> str:
+        return "" if amount is None else f"{amounts.payable(amount, payment.currency):f}"
+
     facts = {
         "payment": payment.uid,
         "reference": payment.reference,
-        "authorised": str(payment.authorised_amount or 0),
-        "to_pay": "" if total is None else str(total),
-        "captured": str(payment.captured_amount if captured is None else captured),
+        "authorised": figure(payment.authorised_amount or Decimal(0)),
+        "to_pay": figure(total),
+        "captured": figure(payment.captured_amount if captured is None else captured),
         "currency": payment.currency,
     }
     review.raise_item(
@@ -444,7 +448,8 @@ def _compare(payment: Payment) -> bool:
     _worry(
         payment,
         "differs",
-        f"the bill is {owed} {payment.currency} now, {payment.kept_amount} were taken",
+        f"the bill is {owed} {payment.currency} now, "
+        f"{amounts.payable(payment.kept_amount, payment.currency)} were taken",
         total=owed,
     )
     return True

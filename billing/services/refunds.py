@@ -57,9 +57,8 @@ def work(ids: Iterable[int]) -> int:
 def _work(refund: Refund) -> bool:
     payment = refund.payment
     try:
-        psp.provider().refund(
-            payment.reference, amount=refund.amount, currency=payment.currency, key=refund.uid
-        )
+        amount = amounts.payable(refund.amount, payment.currency)
+        psp.provider().refund(payment.reference, amount=amount, currency=payment.currency, key=refund.uid)
     except ProviderUnavailable as error:
         Refund.objects.filter(pk=refund.pk).update(last_error=str(error)[:255])
         return False
