@@ -49,4 +49,5 @@ def _scheme(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return parts.scheme.lower() if parts.hostname else ""
+    is_plain = parts.hostname and parts.username is None and url.isprintable()
+    return parts.scheme.lower() if is_plain else ""

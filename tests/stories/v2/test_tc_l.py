@@ -280,6 +280,7 @@ async def test_l02_firmware_without_a_signature_goes_where_that_is_allowed(
     server: Server, settings: Any
 ) -> None:
     settings.FIRMWARE_ALLOW_UNSIGNED, settings.FILES_EXTERNAL_HOSTS = True, ["127.0.0.1"]
+    settings.INTEGRATIONS_ALLOW_PRIVATE_IPS = True
     async with station(server, **ACCEPTS) as there:
         update = await plan(location="http://127.0.0.1/2.bin", version="2.0.0")
         await goes_on(there, update, "Downloading", "Downloaded", "Installing")
