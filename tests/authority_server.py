@@ -86,8 +86,9 @@ def _bundle(*certificates: x509.Certificate) -> bytes:
 class Responder:
     """Answers OCSP for one issuer; `statuses` by serial number, good for all others."""
 
-    def __init__(self, issuer: Pair, *, signer: Pair | None = None) -> None:
+    def __init__(self, issuer: Pair, *, signer: Pair | None = None, is_sent: bool = False) -> None:
         self.issuer, self.signer = issuer, signer or issuer
+        self.is_sent = is_sent  # its certificate, with the answer
         self.statuses: dict[int, ocsp.OCSPCertStatus] = {}
         self.valid_for = timedelta(hours=1)
         self.other_serial = False
@@ -106,7 +107,7 @@ class Responder:
             moment - timedelta(days=1), moment + self.valid_for, moment if is_revoked else None, None,
         )  # fmt: skip
         builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, self.signer.certificate)
-        if self.signer is not self.issuer:
+        if self.is_sent or self.signer is not self.issuer:
             builder = builder.certificates([self.signer.certificate])
         return 200, {}, builder.sign(self.signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 

@@ -228,3 +228,49 @@ def test_a_blocked_contract_is_cancelled(station: ChargingStation) -> None:
     found = plug_and_charge.authorize(EMAID, station=station, certificate=pki.leaf(MO, EMAID).pem)
 
     assert (found.certificate_status, found.decision.status) == ("ContractCancelled", "Blocked")
+
+
+def test_a_certificate_that_comes_with_the_answer_proves_it_where_its_key_is_the_issuers() -> None:
+    unknown = pki.authority("Unknown root")
+    leaf = pki.leaf(unknown)
+    asked = named(leaf, unknown)
+    with serving(Responder(unknown, is_sent=True).reply) as url:
+        assert status(asked, url).is_proven
+    cache.clear()
+    impostor = pki.authority("Unknown root")
+    with serving(Responder(unknown, signer=impostor).reply) as url:
+        assert not status(asked, url).is_proven
+
+
+def test_a_chain_with_an_expired_authority_is_expired(station: ChargingStation) -> None:
+    between = pki.authority("MO sub", issuer=MO, days=(-9, -1))
+    contract = pki.leaf(between, EMAID, days=(-5, 30))
+
+    found = plug_and_charge.authorize(EMAID, station=station, certificate=contract.pem + between.pem)
+
+    assert (found.certificate_status, found.decision.status) == ("CertificateExpired", "Expired")
+
+
+def test_an_expired_chain_of_a_stranger_is_an_error(station: ChargingStation) -> None:
+    stranger = pki.authority("MO root")
+    between = pki.authority("MO sub", issuer=stranger, days=(-9, -1))
+    contract = pki.leaf(between, EMAID, days=(-5, 30))
+
+    found = plug_and_charge.authorize(EMAID, station=station, certificate=contract.pem + between.pem)
+
+    assert found.certificate_status == "CertChainError"
+
+
+@pytest.mark.parametrize("presented", ["DE-8AA-CA2B3C4D5", "DE*8AA*CA2B3C4D5*3", "de8aaca2b3c4d53"])
+def test_a_contract_certificate_names_its_emaid_however_it_is_written(
+    station: ChargingStation, presented: str
+) -> None:
+    found = plug_and_charge.authorize(presented, station=station, certificate=pki.leaf(MO, EMAID).pem)
+
+    assert (found.certificate_status, found.decision.status) == ("Accepted", "Accepted")
+
+
+def test_hash_data_that_names_nothing_proves_nothing(station: ChargingStation) -> None:
+    found = plug_and_charge.authorize(EMAID, station=station, asked=[Asked(None, "http://127.0.0.1:9/")])
+
+    assert (found.certificate_status, found.decision.status) == ("CertChainError", "Invalid")
