@@ -87,6 +87,7 @@ CHECKS: dict[str, Check] = {
     "GetDiagnostics": diagnostics,
     "GetLog": log,
     "PublishFirmware": published_firmware,
+    "SetNetworkProfile": security_guards.network_profile,
     "SignedUpdateFirmware": signed_firmware,
     "UpdateFirmware": update_firmware,
 }

@@ -16,8 +16,8 @@ from django.db import transaction
 from cpo.lib import clock, events, redact
 from stations.events import VariablesChanged
 from stations.models import ChargingStation, Command, NetworkProfile, Variable
-from stations.services import commands, device_model, requests, variable_keys
-from stations.services.errors import InvalidPayload, LowerProfile, NoSlot, NotConfirmed, UnknownAction
+from stations.services import commands, device_model, requests, security_guards, variable_keys
+from stations.services.errors import InvalidPayload, NoSlot, NotConfirmed, UnknownAction
 from stations.services.variable_keys import VariableKey
 
 State = NetworkProfile.State
@@ -28,7 +28,6 @@ PRIORITY = VariableKey("NetworkConfigurationPriority", CONTROLLER)
 ACTIVE = VariableKey("ActiveNetworkProfile", CONTROLLER)
 ATTEMPTS = VariableKey("NetworkProfileConnectionAttempts", CONTROLLER)
 PROFILE = VariableKey("SecurityProfile", "SecurityCtrlr")
-MAY_LOWER = VariableKey("AllowSecurityProfileDowngrade", "SecurityCtrlr")
 SLOT = "NetworkConfiguration"  # component of 2.1, an instance for each slot
 INTERFACE, TIMEOUT_S = "Wired0", 30  # of a connection of which nothing is known
 URL_LENGTH = 512  # characters of ocppCsmsUrl in every version
@@ -257,20 +256,10 @@ def set_slot_by_variables(
 def _may_be_set(station: ChargingStation, slot: int, data: dict[str, Any], *, confirmed: bool) -> None:
     if not confirmed:
         raise NotConfirmed("a wrong network profile can cut the station off: confirm the change")
-    check_profile(station, int(data.get("securityProfile") or 0))
+    security_guards.check_profile(station, int(data.get("securityProfile") or 0))
     slots = _slots(station)
     if slots and slot not in slots:
         raise NoSlot(f"the station has no slot {slot}, but {', '.join(map(str, slots))}")  # B09.FR.05
-
-
-def check_profile(station: ChargingStation, profile: int) -> None:
-    """Raise `LowerProfile` for a profile lower than the station's, but for one that it allows itself (B09.FR.04)."""
-    if profile >= station.security_profile:
-        return
-    may = Variable.objects.filter(station=station, **MAY_LOWER._asdict(), value__iexact="true")
-    if (station.security_profile, profile) == (3, 2) and may.exists():
-        return  # B09.FR.31
-    raise LowerProfile(f"{station.identity} has profile {station.security_profile}, never a lower one")
 
 
 def _slots(station: ChargingStation) -> list[int]:
