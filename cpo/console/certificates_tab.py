@@ -9,11 +9,21 @@ from cpo import access
 from cpo.console.guard import ConsoleRequest
 from cpo.console.parts import Part, Read
 from cpo.lib import clock
-from stations.models import ChargingStation, RootCertificate
-from stations.services import client_certificates
+from stations.models import (
+    ChargingStation,
+    InstalledCertificate,
+    RootCertificate,
+    RootUse,
+    SigningUse,
+    StationCertificate,
+)
+from stations.services import certificates, client_certificates, installed_certificates
 
 SHOWN = 20  # own certificates on a station's page
 ROOTS = 100  # offered
+USES = {use.value: use.label for use in RootUse} | {
+    installed_certificates.OWN_CHAIN: gettext_lazy("Its own chain (V2G)")
+}
 
 
 class InstallForm(forms.Form):
@@ -47,16 +57,38 @@ def parts(request: ConsoleRequest, found: ChargingStation) -> dict[str, Part]:
         installed = list(
             access.installed_certificates(request.principal).filter(station=found).select_related("root")
         )
-        for row in installed:
-            row.below = [child for child in installed if child.parent_id == row.pk]  # type: ignore[attr-defined]
         names = [] if own else client_certificates.organizations(found)
+        labels = dict(SigningUse.choices)
         return {
             "own": own,
-            "installed": [row for row in installed if row.parent_id is None],
+            "installed": _installed(found, installed),
             "cpo_name": names[0] if names else "",
+            "renewable": [(use, labels[use]) for use in certificates.uses(found)],
         }
 
     return {"certificates": Part("console/_station_certificates.html", read)}
+
+
+def _installed(found: ChargingStation, rows: list[InstalledCertificate]) -> list[dict[str, Any]]:
+    """Give what is told at the top of a chain, with what stands below it and, where it is known here, its end."""
+    issued = dict(
+        StationCertificate.objects.filter(
+            station=found, serial_number__in=[row.serial_number for row in rows]
+        )
+        .exclude(serial_number="")
+        .values_list("serial_number", "not_after")
+    )
+    return [
+        {
+            "row": row,
+            "use": USES.get(row.use, row.use),
+            "ends": row.root.not_after if row.root else issued.get(row.serial_number),
+            "is_issued": row.serial_number in issued,
+            "below": [child for child in rows if child.parent_id == row.pk],
+        }
+        for row in rows
+        if row.parent_id is None
+    ]
 
 
 def form(request: ConsoleRequest, found: ChargingStation) -> Read:

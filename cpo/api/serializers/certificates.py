@@ -28,6 +28,7 @@ class StationCertificateSerializer(serializers.ModelSerializer[StationCertificat
         fields = (
             "id", "station", "use", "state", "common_name", "organization", "key_label", "serial_number",
             "fingerprint", "issuer", "not_before", "not_after", "problem", "chain", "tries", "next_try_at",
+            "request_id", "wanted_root",
             "requested_at", "issued_at", "answered_at", "seen_at", "revoked_at",
         )  # fmt: skip
 
@@ -43,12 +44,18 @@ class InstalledCertificateSerializer(serializers.ModelSerializer[InstalledCertif
     root_certificate = serializers.IntegerField(
         source="root_id", allow_null=True, help_text="The root of ours that it is; null: not known here."
     )
+    not_after = serializers.DateTimeField(
+        source="root.not_after",
+        default=None,
+        allow_null=True,
+        help_text="Of the root, where it is known here.",
+    )
 
     class Meta:
         model = InstalledCertificate
         fields = (
             "id", "station", "use", "hash_algorithm", "issuer_name_hash", "issuer_key_hash", "serial_number",
-            "chain_of", "root_certificate", "reported_at",
+            "chain_of", "root_certificate", "not_after", "reported_at",
         )  # fmt: skip
 
 
@@ -96,13 +103,11 @@ class InstalledReadSerializer(_Queue):
     """What to ask a station about."""
 
     uses = serializers.ListField(
-        child=serializers.ChoiceField(
-            choices=[*installed_certificates.TLS_USES, *installed_certificates.PLUG_AND_CHARGE_USES]
-        ),
+        child=serializers.ChoiceField(choices=[str(use) for use in installed_certificates.ALL_USES]),
         required=False,
         allow_empty=False,
         max_length=10,
-        help_text="Left out: all that it may hold.",
+        help_text="Left out: all that it may hold, in 2.x with one question.",
     )
 
 

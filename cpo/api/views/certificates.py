@@ -172,7 +172,7 @@ class StationInstalledCertificates(ListEndpoint):
     def get_queryset(self) -> QuerySet[InstalledCertificate]:
         """Give what the station reported; 404 when it is out of scope."""
         station = _station(self, self.kwargs["identity"])
-        return InstalledCertificate.objects.filter(station=station).select_related("station")
+        return InstalledCertificate.objects.filter(station=station).select_related("station", "root")
 
     @extend_schema(
         summary="List the certificates installed in a station",

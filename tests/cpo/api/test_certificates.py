@@ -151,3 +151,24 @@ def test_our_authority_is_shown_without_its_keys(api):
     assert [row["role"] for row in shown] == ["stations", "root"]
     assert "PRIVATE" not in str(shown)
     assert all("private_key" not in row for row in shown)
+
+
+def test_a_station_of_2x_is_asked_once_about_all_that_it_holds(api, ada):
+    ada.ocpp_version = "2.0.1"
+    ada.save()
+    path = "stations/ADA-1/installed-certificates/read/"
+
+    assert [command["payload"] for command in api.post(path, {}, expect=202)] == [{}]
+    assert len(api.post(path, {"uses": ["V2GRootCertificate", "MORootCertificate"]}, expect=202)) == 2
+    assert api("POST", "stations/ADA-1/certificates/", {"use": "V2G20Certificate"}).status_code == 400
+
+
+def test_the_end_of_a_known_root_is_told(api, ada):
+    row = installed(ada)
+    made = api.post("root-certificates/", {"use": "CSMSRootCertificate", "certificate": ROOT.pem}, expect=201)
+    path = "stations/ADA-1/installed-certificates/"
+    assert api.get(path)["results"][0]["not_after"] is None
+
+    InstalledCertificate.objects.filter(pk=row.pk).update(root=made["id"])
+
+    assert api.get(path)["results"][0]["not_after"] == made["not_after"]

@@ -162,3 +162,61 @@ def test_a_certificate_is_a_file(person: Callable[..., Client], station: Chargin
 
     assert answer.content.startswith(b"-----BEGIN CERTIFICATE-----")
     assert "attachment" in answer["content-disposition"]
+
+
+def test_a_station_of_2x_is_asked_for_what_its_version_knows(
+    person: Callable[..., Client], station: ChargingStation
+) -> None:
+    ChargingStation.objects.update(ocpp_version="2.1")
+    ada = person("support")
+
+    text = ada.get("/stations/ADA-1/?tab=certificates").content.decode()
+    ada.post("/stations/ADA-1/certificates/renew/", {"use": "V2G20Certificate"})
+
+    assert 'value="V2G20Certificate"' in text
+    assert Command.objects.get().payload == {"requestedMessage": "SignV2G20Certificate"}
+
+
+def test_what_a_version_does_not_know_is_said_and_not_offered(
+    person: Callable[..., Client], station: ChargingStation
+) -> None:
+    ada = person("support")
+
+    text = ada.get("/stations/ADA-1/?tab=certificates").content.decode()
+    answer = ada.post("/stations/ADA-1/certificates/renew/", {"use": "V2G20Certificate"}, follow=True)
+
+    assert ('value="V2GCertificate"' in text, "V2G20Certificate" in text) == (True, False)
+    assert "knows no V2G20Certificate" in answer.content.decode()
+
+
+def test_what_is_installed_is_shown_with_its_hashes_its_chain_and_its_end(
+    person: Callable[..., Client], station: ChargingStation
+) -> None:
+    row = issued(station, not_after=clock.now() + timedelta(days=90), use="V2GCertificate")
+    told = {"station": station, "use": "V2GCertificateChain", "hash_algorithm": "SHA384"} | {
+        "issuer_name_hash": "aa11", "issuer_key_hash": "bb22", "reported_at": clock.now(),
+    }  # fmt: skip
+    top = InstalledCertificate.objects.create(serial_number=row.serial_number, **told)
+    InstalledCertificate.objects.create(serial_number="c0ffee", parent=top, **told)
+
+    text = person("viewer").get("/stations/ADA-1/?tab=certificates").content.decode()
+
+    assert all(part in text for part in ("aa11", "bb22", "c0ffee", "SHA384", "Its own chain", "issued by us"))
+
+
+def test_the_stations_own_certificate_is_deleted_only_when_confirmed(
+    person: Callable[..., Client], station: ChargingStation
+) -> None:
+    told = {"hash_algorithm": "SHA256", "issuer_name_hash": "aa", "reported_at": clock.now()}
+    rows = [
+        InstalledCertificate.objects.create(
+            station=station, use="V2GCertificateChain", issuer_key_hash="bb", serial_number=number, **told
+        )
+        for number in ("c1", "c2")
+    ]
+    ada, path = person("operator"), f"/stations/ADA-1/certificates/{rows[0].pk}/delete/"
+
+    assert "Are you sure?" in ada.post(path).content.decode()
+    ada.post(path, {"confirmed": "yes"})
+
+    assert Command.objects.count() == 1
