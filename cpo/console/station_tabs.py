@@ -129,16 +129,7 @@ TABS = (
         lambda s: Shown(energy_tab.parts(s.station), energy_tab.form()),
         actions=frozenset({"SetDERControl", "RequestBatterySwap", "SetDefaultTariff", "AFRRSignal"}),
     ),
-    StationTab(
-        "configuration",
-        "configuration",
-        _("Keys and variables"),
-        "settings",
-        lambda s: Shown(
-            configuration_tab.parts(s.station, s.request.GET.get("q", "").strip()[:50]),
-            configuration_tab.form(s.request, s.station),
-        ),
-    ),
+    StationTab("configuration", "configuration", _("Keys and variables"), "settings", configuration_tab.show),
     StationTab(
         "monitoring",
         "configuration",
