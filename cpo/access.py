@@ -17,8 +17,10 @@ from stations.models import (
     ChargingStation,
     Command,
     ConfigurationTemplate,
+    CustomerRequest,
     FirmwareCampaign,
     FirmwareImage,
+    FirmwarePublication,
     FirmwareUpdate,
     IdToken,
     InstalledCertificate,
@@ -50,12 +52,15 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "message.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # raw frames
     "command.safe": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
     "command.dangerous": frozenset({_OPERATOR, _ADMIN}),
+    "display.write": frozenset({_OPERATOR, _ADMIN}),  # messages on displays, news for drivers
     "firmware.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # the library and campaigns
     "firmware.library": frozenset({_OPERATOR, _ADMIN}),  # images and campaigns
     "firmware.trust": frozenset({_ADMIN}),  # whose signatures count
     "firmware.update": frozenset({_OPERATOR, _ADMIN}),
     "log.view": frozenset({_SUPPORT, _OPERATOR, _AUDITOR, _ADMIN}),  # files that stations uploaded
     "log.request": frozenset({_SUPPORT, _OPERATOR, _ADMIN}),
+    "customer.view": frozenset({_OPERATOR, _ADMIN}),  # what stations told about customers: personal data
+    "customer.request": frozenset({_OPERATOR, _ADMIN}),  # ask stations about customers, let them forget
     "station.write": frozenset({_OPERATOR, _ADMIN}),
     "station.security": frozenset({_OPERATOR, _ADMIN}),  # its password, its security profile, its aliases
     "charging_profile.write": frozenset({_OPERATOR, _ADMIN}),  # the library of charging profiles
@@ -292,6 +297,16 @@ def may_write_template(principal: Principal, *, location_id: int | None, operato
 def firmware_updates(principal: Principal) -> QuerySet[FirmwareUpdate]:
     """Firmware updates of stations in scope."""
     return FirmwareUpdate.objects.filter(**_limits(principal, "station__location"))
+
+
+def firmware_publications(principal: Principal) -> QuerySet[FirmwarePublication]:
+    """Firmware on local controllers in scope."""
+    return FirmwarePublication.objects.filter(**_limits(principal, "station__location"))
+
+
+def customer_requests(principal: Principal) -> QuerySet[CustomerRequest]:
+    """Questions about customers to stations in scope."""
+    return CustomerRequest.objects.filter(**_limits(principal, "station__location"))
 
 
 def log_uploads(principal: Principal) -> QuerySet[LogUpload]:

@@ -101,6 +101,29 @@ REFUSALS = frozenset(
 )
 
 # DER controls, grid signals, battery swaps, tariffs on stations, settlements.
+DISPLAY = {
+    "wanted": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "accepted": Look("check", "ok", _("There")),
+    "refused": Look("hand-stop", "warn", _("Refused"), _("The station said no: its word is below.")),
+    "unknown": Look("help-circle", "warn", _("Unknown"), _("No answer: read what lies there.")),
+    "gone": Look("clock", "idle", _("Gone")),
+    "missing": Look("alert-triangle", "warn", _("Missing"), _("It was there: send it again.")),
+    "different": Look(
+        "alert-triangle", "warn", _("Different"), _("The station shows another one: send it again.")
+    ),
+    "still_there": Look("alert-triangle", "warn", _("Still there"), _("It should be gone: clear it again.")),
+    "unasked": Look("help-circle", "info", _("Not ours"), _("Nobody here wrote it.")),
+}
+
+DISPLAY_REPORT = {
+    "asked": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "receiving": Look("hourglass", "info", _("Coming in")),
+    "complete": Look("check", "ok", _("Complete")),
+    "incomplete": Look("alert-triangle", "warn", _("Incomplete"), _("Parts are missing: read again.")),
+    "empty": Look("check", "ok", _("Nothing there")),
+    "unanswered": Look("alert-triangle", "warn", _("No answer"), _("Read again, or look at its connection.")),
+}
+
 ENERGY = {
     "alarm": Look("alert-triangle", "warn", _("Now"), _("It deviates because of the grid.")),
     "wanted": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
@@ -401,6 +424,17 @@ PROFILE_STEP = {
     "skipped": Look("chevron-right", "idle", _("Skipped")),
     "failed": Look(
         "circle-x", "bad", _("Failed"), _("Read the station's answer; try again once it is mended.")
+    ),
+}
+NETWORK_SLOT = {
+    "asked": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "accepted": Look("circle-check", "ok", _("Taken")),
+    "rejected": Look(
+        "circle-x", "bad", _("Refused"), _("Check slot, address and interface against what the station can do.")
+    ),
+    "failed": Look("circle-x", "bad", _("Not stored"), _("The station could not store it: send it again.")),
+    "unknown": Look(
+        "alert-triangle", "warn", _("Answer lost"), _("Read the slots again before the order is changed.")
     ),
 }
 PASSWORD_CHANGE = {

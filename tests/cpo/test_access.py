@@ -20,10 +20,11 @@ MAY = {
     },
     "operator": {
         "firmware.view", "firmware.library", "firmware.update", "log.view", "log.request",
+        "customer.view", "customer.request",
         "message.view", "command.safe", "command.dangerous", "station.write", "location.write", "onboarding.view",
         "onboarding.accept", "session.close", "review.resolve", "token.write", "local_list.write",
         "session.correct", "session.release", "reservation.write", "certificate.revoke", "configuration.write",
-        "charging_profile.write", "station.security", "site_power.write", "site_power.meter",
+        "charging_profile.write", "display.write", "station.security", "site_power.write", "site_power.meter",
     },
     "pricing": {"tariff.write"},
     "finance": {"cdr.export", "cdr.credit", "review.resolve", "session.correct", "session.release"},

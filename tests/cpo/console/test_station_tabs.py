@@ -11,8 +11,13 @@ from cpo.console import station_tabs
 from tests import factories
 
 VERSIONS = ["", "1.6", "2.0.1", "2.1"]
-OFFERED_BY = {"": set(), "1.6": set(), "2.0.1": {"monitoring"}, "2.1": {"monitoring", "energy"}}
-SOME_HAVE = {"monitoring", "energy"}
+OFFERED_BY = {
+    "": set(),
+    "1.6": set(),
+    "2.0.1": {"monitoring", "display"},
+    "2.1": {"monitoring", "display", "energy"},
+}
+SOME_HAVE = {"monitoring", "display", "energy"}
 
 
 def links(client: Client, tab: str = "now") -> set[str]:

@@ -15,8 +15,11 @@ from stations.models import (
     ChargingSession,
     Command,
     ConnectorStatus,
+    DisplayMessage,
+    DisplayReport,
     HandshakeRejection,
     IdToken,
+    NetworkProfile,
     PasswordChange,
     RemoteRequest,
     Reservation,
@@ -45,7 +48,10 @@ TABLES = {
     "REJECTION": HandshakeRejection.Reason.values,
     "PROFILE_CHANGE": SecurityProfileChange.Status.values,
     "PROFILE_STEP": ["waiting", "running", "done", "skipped", "failed"],
+    "NETWORK_SLOT": NetworkProfile.State.values,
     "PASSWORD_CHANGE": PasswordChange.Status.values,
+    "DISPLAY": [*DisplayMessage.State.values, *DisplayMessage.Drift.values],
+    "DISPLAY_REPORT": DisplayReport.State.values,
 }
 
 
