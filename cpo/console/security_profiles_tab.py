@@ -1,5 +1,6 @@
 """The security tab of a station's page: its profile, password, TLS, aliases; changes under way, step by step."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db.models.functions import JSONObject
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy
 
+from cpo.console.network_tab import ConnectionForm
 from cpo.console.parts import Part
 from cpo.console.tab import Shown
 from cpo.lib import clock
@@ -23,11 +25,19 @@ from stations.models import (
     StationAlias,
     StationCertificate,
 )
+from stations.services import network_profiles
+from stations.services.network_profiles import Connection
 
 CHANGES = 5  # shown of each kind
 REFUSALS = 10
 PROFILES = ChargingStation.SecurityProfile
 TRUSTS_US = "trusts"  # instead of a root to install
+CONNECTION_HINTS = {  # of a 2.x station, whose profile is part of its connection
+    "slot": gettext_lazy("Empty: a slot that it does not use."),
+    "url": gettext_lazy("Empty: where we serve this profile."),
+    "interface": "",
+    "timeout_s": gettext_lazy("Empty: as now."),
+}
 
 
 class RaiseForm(forms.Form):
@@ -56,12 +66,21 @@ class RaiseForm(forms.Form):
             ],
         )
         self.fields["root"].required = False
+        if network_profiles.is_spoken(station):
+            for name, field in ConnectionForm.base_fields.items():
+                self.fields[name] = deepcopy(field)
+                self.fields[name].help_text = CONNECTION_HINTS[name]
 
     def facts(self) -> dict[str, Any]:
         """Give what `security_profiles.raise_to` takes."""
         chosen = self.cleaned_data["root"]
         root = RootCertificate.objects.filter(pk=chosen).first() if chosen.isdigit() else None
-        return {"profile": self.cleaned_data["profile"], "root": root, "trusts_us": chosen == TRUSTS_US}
+        told = self.cleaned_data
+        facts = {"profile": told["profile"], "root": root, "trusts_us": chosen == TRUSTS_US}
+        if "url" not in told:
+            return facts
+        connection = Connection(told["slot"], told["url"], told["interface"], told["timeout_s"])
+        return facts | {"connection": connection}
 
 
 class ByHandForm(forms.Form):
@@ -86,6 +105,7 @@ def tab(found: ChargingStation) -> Shown:
             else "",
             "connection": connection,
             "certificate": _certificate(found, connection.certificate) if connection else None,
+            "network": network_profiles.known(found) if network_profiles.is_spoken(found) else None,
             "changes": [_shown(change) for change in found.profile_changes.order_by("-id")[:CHANGES]],
             "passwords": rest()["passwords"],
             "aliases": rest()["spellings"],

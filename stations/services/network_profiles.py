@@ -22,7 +22,8 @@ from stations.services.variable_keys import VariableKey
 
 State = NetworkProfile.State
 
-SUBJECT = "network:"  # of commands that set a slot variable by variable: what follows is the slot
+SUBJECT = "network:"  # of commands that set a slot: what follows is the slot
+ORDER = "network_order:"  # of commands that set the order of slots, which follows
 CONTROLLER = "OCPPCommCtrlr"
 PRIORITY = VariableKey("NetworkConfigurationPriority", CONTROLLER)
 ACTIVE = VariableKey("ActiveNetworkProfile", CONTROLLER)
@@ -31,6 +32,7 @@ PROFILE = VariableKey("SecurityProfile", "SecurityCtrlr")
 SLOT = "NetworkConfiguration"  # component of 2.1, an instance for each slot
 INTERFACE, TIMEOUT_S = "Wired0", 30  # of a connection of which nothing is known
 URL_LENGTH = 512  # characters of ocppCsmsUrl in every version
+SUBJECT_LENGTH = 64  # characters of a command's subject
 
 # member of NetworkConnectionProfileType -> variable of NetworkConfiguration (2.1 section 2.1.8)
 VARIABLES = {
@@ -205,11 +207,12 @@ def _numbers(text: str | None) -> list[int]:
 
 
 def _wished(station: ChargingStation) -> str | None:
+    """Return the newest order that waits for the station's answer."""
     waiting = Command.objects.filter(
-        station=station, status__in=[Command.Status.QUEUED, Command.Status.SENT], subject__contains=":profile"
-    ).exclude(payload__setVariableData=None)
-    command = waiting.order_by("-pk").first()
-    return None if command is None else str(command.payload["setVariableData"][0]["attributeValue"])
+        station=station, status__in=[Command.Status.QUEUED, Command.Status.SENT], subject__startswith=ORDER
+    )
+    subject = waiting.order_by("-pk").values_list("subject", flat=True).first()
+    return None if subject is None else subject.removeprefix(ORDER)
 
 
 # --- setting slots
@@ -225,6 +228,7 @@ def set_slot(
     what `requests.queue` raises.
     """
     _may_be_set(station, slot, data, confirmed=confirmed)
+    options.setdefault("subject", f"{SUBJECT}{slot}")
     command = requests.queue(station, "set_network_profile", facts={"slot": slot, "data": data}, **options)
     _keep(station, slot=slot, data=data, state=State.ASKED, requested_by=command.requested_by)
     return command
@@ -339,10 +343,16 @@ def _keep(
 # --- the order of slots
 
 
+@transaction.atomic(savepoint=False)
 def set_priority(
-    station: ChargingStation, *, slots: list[int], confirmed: bool = False, **options: Any
+    station: ChargingStation,
+    *,
+    slots: list[int],
+    confirmed: bool = False,
+    restart: bool = False,
+    **options: Any,
 ) -> list[Command]:
-    """Queue the order in which the station tries its slots from its next boot on (B10).
+    """Queue the order in which the station tries its slots from its next boot on (B10), and that boot on request.
 
     Raise `InvalidPayload` for no slot or one named twice, `NoSlot`, `NotConfirmed`, and what `requests.queue` raises.
     """
@@ -354,32 +364,39 @@ def set_priority(
         raise NoSlot(f"the station has no slot {missing[0]}, but {', '.join(map(str, told))}")
     if not confirmed:
         raise NotConfirmed("a station that cannot connect as its slots say is cut off: confirm the change")
-    return device_model.change(station, [(PRIORITY, ",".join(map(str, slots)))], confirmed=True, **options)
+    made = _order(station, ",".join(map(str, slots)), **options)
+    if restart:
+        made.append(requests.queue(station, "restart", facts={}, **options))
+    return made
+
+
+def _order(station: ChargingStation, order: str, **options: Any) -> list[Command]:
+    subject = f"{ORDER}{order}"[:SUBJECT_LENGTH]
+    return device_model.change(station, [(PRIORITY, order)], confirmed=True, subject=subject, **options)
 
 
 def put_back(station: ChargingStation, former: str, *, requested_by: str = "") -> None:
     """Have the station try its slots in the order that it had, now or when it is back."""
     if former:
-        device_model.change(
-            station,
-            [(PRIORITY, former)],
-            confirmed=True,
-            requested_by=requested_by or "security profile",
-            queue_offline=True,
-        )
+        _order(station, former, requested_by=requested_by or "security profile", queue_offline=True)
     look(station)
 
 
 def look(station: ChargingStation) -> None:
     """Have the station tell which slot it uses and in which order it tries them (A05.FR.06)."""
     if is_spoken(station):
-        device_model.read(
-            station,
-            [PRIORITY, ACTIVE, PROFILE],
-            requested_by="verification",
-            queue_offline=True,
-            priority=commands.AUTOMATIC,
-        )
+        options = {"requested_by": "verification", "queue_offline": True, "priority": commands.AUTOMATIC}
+        device_model.read(station, [PRIORITY, ACTIVE, PROFILE], **options)
+
+
+def ask(station: ChargingStation, **options: Any) -> list[Command]:
+    """Have the station tell all of its connections: slots with their characteristics, order, the one in use (B08).
+
+    A report says which slots there are; a plain question would not. Raise what `requests.queue` raises.
+    """
+    everything = VariableKey("", SLOT)
+    wanted = [PRIORITY, ACTIVE, ATTEMPTS, PROFILE, everything]
+    return device_model.ask_some(station, keys=wanted, **options)
 
 
 # --- a higher security profile
