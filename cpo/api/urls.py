@@ -9,6 +9,8 @@ from cpo.api.views import (
     commands,
     configuration,
     configuration_templates,
+    customers,
+    display_messages,
     energy_services,
     firmware,
     local_lists,
@@ -18,6 +20,7 @@ from cpo.api.views import (
     network,
     not_found,
     partners,
+    publications,
     quirks,
     remote,
     reservations,
@@ -31,11 +34,12 @@ from cpo.api.views import (
     stations,
     tariffs,
     tokens,
+    vehicles,
     work,
 )
 
 TEXT, NUMBER = r"(?P<{}>[^/\x00]+)", r"(?P<{}>[1-9][0-9]{{0,17}})"
-NUMBERS = {"assignment_id", "certificate_id", "item_id", "partner_id", "root_id", "template_id"}
+NUMBERS = {"message_id", "assignment_id", "certificate_id", "item_id", "partner_id", "root_id", "template_id"}
 
 
 def route(words: str, view: type[APIView], name: str) -> URLPattern:
@@ -66,6 +70,32 @@ urlpatterns: list[URLPattern] = [
     ),
     route("stations/<identity>/variables/", monitoring.StationVariables, "station-variables"),
     route("stations/<identity>/variables/read/", monitoring.StationVariablesRead, "station-variables-read"),
+    route(
+        "stations/<identity>/display-messages/",
+        display_messages.StationDisplayMessages,
+        "station-display-messages",
+    ),
+    route(
+        "stations/<identity>/display-messages/read/",
+        display_messages.StationDisplayMessagesRead,
+        "station-display-messages-read",
+    ),
+    route(
+        "stations/<identity>/display-messages/<message_id>/clear/",
+        display_messages.StationDisplayMessageClear,
+        "station-display-message-clear",
+    ),
+    route(
+        "stations/<identity>/display-messages/<message_id>/again/",
+        display_messages.StationDisplayMessageAgain,
+        "station-display-message-again",
+    ),
+    route(
+        "locations/<uid>/display-messages/",
+        display_messages.LocationDisplayMessages,
+        "location-display-messages",
+    ),
+    route("sessions/<uid>/driver-message/", display_messages.SessionDriverMessage, "session-driver-message"),
     route("stations/<identity>/monitors/", monitoring.StationMonitors, "station-monitors"),
     route("stations/<identity>/monitors/clear/", monitoring.StationMonitorsClear, "station-monitors-clear"),
     route("stations/<identity>/monitors/read/", monitoring.StationMonitorsRead, "station-monitors-read"),
@@ -97,6 +127,29 @@ urlpatterns: list[URLPattern] = [
         energy_services.StationDERControlsRead,
         "station-der-controls-read",
     ),
+    route(
+        "stations/<identity>/der-controls/<uid>/again/",
+        vehicles.StationDERControlAgain,
+        "station-der-control-again",
+    ),
+    route("stations/<identity>/external-limits/", vehicles.StationExternalLimits, "station-external-limits"),
+    route("stations/<identity>/charging-needs/", vehicles.StationChargingNeeds, "station-charging-needs"),
+    route("stations/<identity>/profile-reports/", vehicles.StationProfileReports, "station-profile-reports"),
+    route("stations/<identity>/start/", vehicles.StationStart, "station-start"),
+    route("stations/<identity>/event-streams/", vehicles.StationEventStreams, "station-event-streams"),
+    route(
+        "stations/<identity>/event-streams/read/",
+        vehicles.StationEventStreamsRead,
+        "station-event-streams-read",
+    ),
+    route("stations/<identity>/event-streams/<number>/", vehicles.StationEventStream, "station-event-stream"),
+    route(
+        "stations/<identity>/charging-profiles/<uid>/values/",
+        vehicles.StationProfileValues,
+        "station-charging-profile-values",
+    ),
+    route("sessions/<uid>/priority/", vehicles.SessionPriority, "session-priority"),
+    route("sessions/<uid>/renegotiate/", vehicles.SessionRenegotiation, "session-renegotiation"),
     route("stations/<identity>/der-alarms/", energy_services.StationDERAlarms, "station-der-alarms"),
     route("stations/<identity>/grid-signals/", energy_services.StationGridSignals, "station-grid-signals"),
     route("stations/<identity>/battery-swaps/", energy_services.StationBatterySwaps, "station-battery-swaps"),
@@ -173,6 +226,34 @@ urlpatterns: list[URLPattern] = [
     route("firmware-updates/<uid>/", firmware.UpdateDetail, "update"),
     route("firmware-updates/<uid>/cancel/", firmware.UpdateCancel, "update-cancel"),
     route("firmware-updates/<uid>/retry/", firmware.UpdateRetry, "update-retry"),
+    route(
+        "stations/<identity>/firmware-publications/",
+        publications.StationPublications,
+        "station-firmware-publications",
+    ),
+    route(
+        "stations/<identity>/publishable-images/",
+        publications.StationPublishable,
+        "station-publishable-images",
+    ),
+    route("firmware-publications/", publications.PublicationList, "publications"),
+    route("firmware-publications/<uid>/", publications.PublicationDetail, "publication"),
+    route("firmware-publications/<uid>/cancel/", publications.PublicationCancel, "publication-cancel"),
+    route(
+        "firmware-publications/<uid>/unpublish/", publications.PublicationUnpublish, "publication-unpublish"
+    ),
+    route("firmware-publications/<uid>/updates/", publications.PublicationUpdates, "publication-updates"),
+    route("stations/<identity>/customer-information/", customers.StationCustomers, "station-customers"),
+    route("stations/<identity>/unlisted-tokens/", customers.StationUnlistedTokens, "station-unlisted-tokens"),
+    route(
+        "stations/<identity>/unlisted-tokens/<key>/",
+        customers.StationUnlistedToken,
+        "station-unlisted-token",
+    ),
+    route("customer-information/", customers.CustomerRequestList, "customers"),
+    route("customer-information/<uid>/", customers.CustomerRequestDetail, "customer"),
+    route("customer-information/<uid>/cancel/", customers.CustomerRequestCancel, "customer-cancel"),
+    route("customer-information/<uid>/forget/", customers.CustomerRequestForget, "customer-forget"),
     route("firmware-campaigns/", firmware.CampaignList, "firmware-campaigns"),
     route("firmware-campaigns/<uid>/", firmware.CampaignDetail, "firmware-campaign"),
     route("firmware-campaigns/<uid>/start/", firmware.CampaignStart, "firmware-campaign-start"),
@@ -215,6 +296,7 @@ urlpatterns: list[URLPattern] = [
     route("sites/<uid>/fuses/<fuse>/meter/", site_power.SiteMeter, "site-meter"),
     route("locations/<uid>/local-list/", local_lists.LocationLocalLists, "location-local-list"),
     route("tokens/", tokens.TokenList, "tokens"),
+    route("tokens/<uid>/energy-transfers/", vehicles.TokenEnergyTransfers, "token-energy-transfers"),
     re_path(
         r"^tokens/(?P<uid>[^\x00]+?)/?$", tokens.TokenDetail.as_view(), name="api-token"
     ),  # may hold a slash

@@ -1,16 +1,21 @@
 """Periodic event streams of 2.1 stations: what they send of a monitor without being answered (N11 to N15)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 
 from cpo.lib import clock, events
 from stations.events import MonitoringChanged
-from stations.models import ChargingStation, Command, EventStream, VariableMonitor
-from stations.services import requests
+from stations.models import ChargingStation, Command, DeviceEvent, EventStream, VariableMonitor
+from stations.services import monitoring, requests
+from stations.services.errors import NotOpen
 
 STREAMS_AT_MOST = 200  # of one station
+RATE_OVER = timedelta(minutes=5)
+TENTH = Decimal("0.1")
 
 
 @transaction.atomic(savepoint=False)
@@ -93,3 +98,27 @@ def of_station(station: ChargingStation) -> list[EventStream]:
     for stream in streams:
         stream.monitor = monitors.get(stream.monitor_id)  # type: ignore[attr-defined]
     return streams
+
+
+def close(station: ChargingStation, *, stream_id: int, **options: Any) -> list[Command]:
+    """End a stream by clearing its monitor (N13, second scenario): the station closes it itself.
+
+    There is no other way to stop one. Raise `NotOpen` for a stream that is not open, and what `monitoring.clear` does.
+    """
+    row = EventStream.objects.filter(station=station, stream_id=stream_id, closed_at=None).first()
+    if row is None:
+        raise NotOpen("there is no such open stream")
+    return monitoring.clear(station, [row.monitor_id], **options)
+
+
+def rates(station: ChargingStation) -> dict[int, Decimal]:
+    """Return by stream how many values a minute came lately, to see what a stream costs (N15.FR.05)."""
+    counted = (
+        DeviceEvent.objects.filter(
+            station_id=station.pk, event_id__lt=0, at__gte=clock.now() - RATE_OVER, at__lte=clock.now()
+        )
+        .values("event_id")
+        .annotate(values=Count("event_id"))
+    )
+    minutes = Decimal(int(RATE_OVER.total_seconds())) / 60
+    return {-row["event_id"] - 1: (Decimal(row["values"]) / minutes).quantize(TENTH) for row in counted}

@@ -10,7 +10,14 @@ import pytest
 from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
-from stations.models import Command, FirmwareUpdate, OnboardingStation, StationCertificate
+from stations.models import (
+    Command,
+    CustomerRequest,
+    FirmwarePublication,
+    FirmwareUpdate,
+    OnboardingStation,
+    StationCertificate,
+)
 from stations.services import (
     configuration_templates,
     diagnostics,
@@ -64,6 +71,12 @@ def theirs():
     return {
         "firmware": image.uid,
         "update": update.uid,
+        "publication": FirmwarePublication.objects.create(
+            station=charger, image=image, request_id=1, requested_at=now, changed_at=now
+        ).uid,
+        "customer": CustomerRequest.objects.create(
+            station=charger, request_id=1, reference_kind="id_token", requested_at=now, changed_at=now
+        ).uid,
         "log": diagnostics.request(charger).uid,
         "charging": library.uid,
         "site": site.uid,
@@ -105,7 +118,7 @@ def limited(client_of, theirs):
 def test_an_object_of_another_operator_is_not_found(limited, theirs, method, path, name, limit):
     kind = name.split("-")[0] if name != "review-item-resolve" else "item"
     words = {"uid": theirs[kind], "identity": theirs[kind], "item_id": theirs["item"], "key": "X"}
-    words |= {"fuse": "X"}
+    words |= {"fuse": "X", "number": "1", "message_id": "1"}
     words["template_id"] = theirs["configuration"]
     words |= {"certificate_id": theirs["certificate"], "root_id": theirs["root"], "flag": "ping_interval_s"}
     url = path.format(**words, partner_id=theirs["partner"], assignment_id=theirs["assignment"])
