@@ -21,6 +21,10 @@ class ConfigurationKeySerializer(serializers.ModelSerializer[Variable]):
     )
     value = serializers.CharField(allow_null=True, help_text="Null: not set, not known to it, or a secret.")
     readonly = serializers.BooleanField(source="is_readonly", help_text="As the station says.")
+    writeonly = serializers.BooleanField(source="is_writeonly", help_text="It can be set and never read.")
+    persistent = serializers.BooleanField(source="is_persistent", help_text="It outlives a restart.")
+    constant = serializers.BooleanField(source="is_constant", help_text="It never changes at run time.")
+    monitorable = serializers.BooleanField(source="is_monitorable", help_text="A monitor can watch it.")
     supported = serializers.BooleanField(
         source="is_supported", help_text="false: the station does not know it."
     )
@@ -31,7 +35,8 @@ class ConfigurationKeySerializer(serializers.ModelSerializer[Variable]):
         fields = (
             "key", "value", "readonly", "supported", "desired", "drift", "reported_at", "changed_at", "component",
             "component_instance", "evse", "connector", "name", "instance", "attribute", "data_type", "unit",
-            "min_limit", "max_limit", "values_list", "last_answer",
+            "min_limit", "max_limit", "values_list", "writeonly", "persistent", "constant", "monitorable",
+            "last_answer",
         )  # fmt: skip
 
     def get_key(self, row: Variable) -> str:

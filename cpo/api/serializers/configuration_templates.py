@@ -5,14 +5,22 @@ from typing import Any
 from rest_framework import serializers
 
 from stations.models import ConfigurationTemplate, TemplateValue, Variable
+from stations.services import variable_keys
 
 
 class TemplateValueSerializer(serializers.ModelSerializer[TemplateValue]):
-    """One desired value; 1.6 keys have no component."""
+    """One desired value: of a key of 1.6, which has no component, or of a variable where its component stands."""
+
+    evse = serializers.IntegerField(
+        source="evse_number", min_value=0, required=False, default=0, help_text="0: of no EVSE."
+    )
+    connector = serializers.IntegerField(
+        source="connector_number", min_value=0, required=False, default=0, help_text="0: of no connector."
+    )
 
     class Meta:
         model = TemplateValue
-        fields = ("name", "value", "component", "instance")
+        fields = ("name", "value", "component", "component_instance", "evse", "connector", "instance")
 
 
 class TemplateSerializer(serializers.ModelSerializer[ConfigurationTemplate]):
@@ -51,7 +59,7 @@ class DriftSerializer(serializers.ModelSerializer[Variable]):
     """One value that a station reported otherwise than it is wished."""
 
     station = serializers.CharField(source="station.identity")
-    key = serializers.CharField(source="name")
+    key = serializers.SerializerMethodField(help_text="As it is given to a change.")
     template = serializers.IntegerField(
         source="template_id", allow_null=True, help_text="Whose wish it is; null: for this station alone."
     )
@@ -59,3 +67,7 @@ class DriftSerializer(serializers.ModelSerializer[Variable]):
     class Meta:
         model = Variable
         fields = ("station", "component", "instance", "key", "value", "desired", "template", "reported_at")
+
+    def get_key(self, row: Variable) -> str:
+        """Write the name with the place of its component."""
+        return str(variable_keys.of(row))

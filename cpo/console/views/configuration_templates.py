@@ -18,7 +18,7 @@ from cpo.console.parts import Part, render
 from cpo.console.schema_forms import SchemaForm
 from cpo.console.views import stations as station_pages
 from stations.models import ConfigurationTemplate
-from stations.services import configuration_templates
+from stations.services import configuration_templates, variable_keys
 from stations.services.configuration_templates import Value
 from stations.services.errors import InvalidPayload, SecretKey, StationOffline, UnknownAction
 from stations.services.guarded_keys import is_guarded
@@ -33,13 +33,26 @@ LABELS = {
     "values": gettext_lazy("Wanted values"),
     "value": gettext_lazy("Value"),
     "component": gettext_lazy("Component (OCPP 2.x)"),
-    "instance": gettext_lazy("Instance"),
+    "instance": gettext_lazy("Instance of the variable"),
+    "evse_number": gettext_lazy("EVSE"),
+    "connector_number": gettext_lazy("Connector"),
+    "component_instance": gettext_lazy("Instance of the component"),
+}
+HINTS = {
+    "component": gettext_lazy("Empty: a key of OCPP 1.6."),
+    "evse_number": gettext_lazy("Of the component; empty: it belongs to the station."),
+    "connector_number": gettext_lazy("Of that EVSE; empty: it belongs to the EVSE."),
 }
 
 
 def text(length: int) -> dict[str, Any]:
     """Give the schema of a text of at most so many characters."""
     return {"type": "string", "maxLength": length}
+
+
+NUMBER = {"type": "integer", "minimum": 0, "maximum": 999}
+VALUE = ("name", "value", "instance", "component", "evse_number", "connector_number", "component_instance")
+NONE = (0, "")  # of what is not said
 
 
 class TemplateForm(SchemaForm):
@@ -59,7 +72,8 @@ class TemplateForm(SchemaForm):
                 "items": {
                     "required": ["name"],
                     "properties": {
-                        "name": text(50), "value": text(500), "component": text(50), "instance": text(50),
+                        "name": text(50), "value": text(500), "instance": text(50), "component": text(50),
+                        "evse_number": NUMBER, "connector_number": NUMBER, "component_instance": text(50),
                     },
                 },
             },
@@ -67,6 +81,7 @@ class TemplateForm(SchemaForm):
     }  # fmt: skip
     empty = gettext_lazy("any")
     label = staticmethod(lambda name: LABELS[name])
+    hint = staticmethod(lambda name: HINTS.get(name, ""))
 
 
 @page()
@@ -133,7 +148,7 @@ def bring_in_line(request: ConsoleRequest, identity: str) -> HttpResponse:
     except (StationOffline, UnknownAction, InvalidPayload) as error:
         messages.error(request, str(error))
         return back
-    request.audit_facts = {"keys": [command.payload["key"] for command in sent]}
+    request.audit_facts = {"commands": [command.uid for command in sent]}
     if sent:
         messages.success(request, _("%(count)d changes are on their way.") % {"count": len(sent)})
     else:
@@ -151,6 +166,7 @@ def _drift(request: ConsoleRequest) -> dict[str, Any]:
     shown = page_of(rows, by=("station_id", "id"), after=request.GET.get("after", ""), newest_first=False)
     for row in shown:
         row.is_guarded = is_guarded(row.name, row.value, row.desired)
+        row.key = str(variable_keys.of(row))
     return {"drift": shown}
 
 
@@ -180,8 +196,8 @@ def _as_data(template: ConfigurationTemplate) -> dict[str, Any]:
         "vendor": template.vendor, "model": template.model, "is_enforced": "yes" if template.is_enforced else "no",
     }  # fmt: skip
     for number, value in enumerate(template.values.all()):
-        for name in ("name", "value", "component", "instance"):
-            data[f"values.{number}.{name}"] = getattr(value, name)
+        told = {name: getattr(value, name) for name in VALUE}
+        data |= {f"values.{number}.{name}": told[name] for name in VALUE if told[name] not in NONE}
     return data
 
 

@@ -67,3 +67,11 @@ def test_a_template_of_all_stations_is_not_for_a_limited_token(client_of, ada):
     assert (
         limited("POST", "configuration-templates/", BODY | {"location": ada.location.uid}).status_code == 201
     )
+
+
+def test_a_variable_is_wished_where_its_component_stands(api, db):
+    value = {"name": "Available", "component": "Connector", "evse": 2, "connector": 1, "value": "true"}
+
+    made = api.post("configuration-templates/", {"name": "x", "values": [value]}, expect=201)
+
+    assert made["values"] == [value | {"component_instance": "", "instance": ""}]

@@ -7,10 +7,12 @@ from django.test import Client
 
 from cpo.lib import clock
 from stations.models import ChargingStation, Command, ConfigurationTemplate, Variable
-from stations.services import configuration, configuration_templates
+from stations.services import configuration, configuration_templates, device_model, variable_keys
 from stations.services.configuration_templates import Value
+from stations.services.device_model import Told
 from tests import factories
 
+PLACE = variable_keys.parse("Connector{2,1}[left]/Available[x]")
 Person = Callable[..., Client]
 FIELDS = {
     "name": "minute readings",
@@ -111,3 +113,29 @@ def test_deleting_a_template_takes_its_wishes_away(ada: Client, station: Chargin
     ada.post(f"/configuration/{ConfigurationTemplate.objects.get().pk}/delete/")
 
     assert not Variable.objects.filter(desired__isnull=False).exists()
+
+
+def test_a_variable_of_an_evse_is_wished_in_the_form_and_brought_in_line(ada: Client, db: None) -> None:
+    station = factories.station("BEO-1", is_online=True, epoch=1, ocpp_version="2.0.1", model="V2")
+    place = {
+        "component": "Connector",
+        "evse_number": "2",
+        "connector_number": "1",
+        "component_instance": "left",
+    }
+    value = {"name": "Available", "value": "true", "instance": "x"}
+    device_model.store(station.pk, told=[Told(PLACE, "false")], at=clock.now())
+
+    ada.post(
+        "/configuration/new/", {**FIELDS, **{f"values.0.{name}": v for name, v in (place | value).items()}}
+    )
+    fit_all()
+
+    assert str(PLACE) in ada.get("/configuration/").content.decode()
+    assert (
+        'value="left"'
+        in ada.get(f"/configuration/{ConfigurationTemplate.objects.get().pk}/").content.decode()
+    )
+    ada.post("/stations/BEO-1/configuration/bring-in-line/")
+    (sent,) = Command.objects.get().payload["setVariableData"]
+    assert sent["component"] == {"name": "Connector", "instance": "left", "evse": {"id": 2, "connectorId": 1}}
