@@ -238,6 +238,9 @@ SPECTACULAR_SETTINGS = {
         "FirmwareUpdateState": "stations.models.FirmwareUpdate.State",
         "FirmwareCampaignState": "stations.models.FirmwareCampaign.State",
         "LogKind": "stations.models.LogUpload.Kind",
+        "PublicationState": "stations.models.FirmwarePublication.State",
+        "CustomerRequestState": "stations.models.CustomerRequest.State",
+        "CustomerReference": "stations.models.CustomerRequest.Reference",
         "LogState": "stations.models.LogUpload.State",
         "RemoteState": "stations.models.RemoteRequest.State",
         "ReservationStatus": "stations.models.Reservation.Status",
@@ -419,7 +422,7 @@ OCPP_COST_INTERVAL_S = env.float(
     "OCPP_COST_INTERVAL_S", default=60.0
 )  # seconds between two running costs that a station is told (I02); 0: only the total at the end
 OCPP_RECEIPT_URL = env.str(
-    "OCPP_RECEIPT_URL", default=""
+    "OCPP_RECEIPT_URL", default=f"{PUBLIC_URL}/pay/r/{{id}}"
 )  # with {id}: where a driver finds a receipt of ours
 
 # Questions that travel against the flow (docs/architecture.md): dotted paths, asked in order.

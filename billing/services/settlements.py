@@ -94,7 +94,7 @@ def _differs(row: Settlement, session: ChargingSession | None, text: str, *, owe
         "settlement": row.uid,
         "reference": row.psp_reference,
         "status": row.status,
-        "paid": str(row.amount),
+        "paid": str(row.amount if owed is None else amounts.payable(row.amount, owed.currency)),
         "billed": "" if owed is None else str(amounts.of_cdr(owed)),
         "cdr": "" if owed is None else owed.uid,
     }

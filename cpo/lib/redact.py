@@ -25,7 +25,9 @@ _ATTRIBUTE = re.compile(
 )
 # The same of OCPP 2.x with the variable's name first: results, changes, and the attributes of a report.
 _AFTER_NAME = re.compile(
-    rf'("name"\s*:\s*"{_NAMES}"[^{{}}]{{0,300}}}}[^{{}}]{{0,300}}(?:\[\s*{{[^{{}}]{{0,300}}?)?'
+    rf'("name"\s*:\s*"{_NAMES}"[^{{}}]{{0,300}}}}[^{{}}]{{0,300}}'
+    r'(?:"component"\s*:\s*{[^{}]{0,300}(?:{[^{}]{0,100}}[^{}]{0,100})?}[^{}]{0,300})?'
+    r"(?:\[\s*{[^{}]{0,300}?)?"
     rf'"(?:attributeValue|value|actualValue)"\s*:\s*")((?:[^"\\]|\\.)*)"',
     re.IGNORECASE,
 )

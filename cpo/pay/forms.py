@@ -24,9 +24,9 @@ class ChoiceForm(forms.Form):
         label=_("Money"), required=False, min_value=LEAST, max_digits=8, decimal_places=2
     )
     energy = forms.DecimalField(
-        label=_("Energy in kWh"), required=False, min_value=1, max_value=500, max_digits=6, decimal_places=1
+        label=_("Energy"), required=False, min_value=1, max_value=500, max_digits=6, decimal_places=1
     )
-    minutes = forms.IntegerField(label=_("Minutes"), required=False, min_value=5, max_value=1440)
+    minutes = forms.IntegerField(label=_("Time"), required=False, min_value=5, max_value=1440)
     email = forms.EmailField(label=_("Receipt by mail to"), required=False)
     ticket = forms.CharField(required=False, widget=forms.HiddenInput)
 

@@ -15,8 +15,8 @@ from cpo.lib import clock, events, keyring
 from stations import one_time_passwords
 from stations.events import EnergyServicesChanged
 from stations.models import ChargingStation, Command, WebPaymentCode
-from stations.services import device_model, sealed
-from stations.services.errors import InvalidPayload, StationsError
+from stations.services import device_model, direct_payments, sealed
+from stations.services.errors import InvalidPayload, StationsError, UnknownAction
 from stations.services.variable_keys import VariableKey
 
 COMPONENT = "WebPaymentsCtrlr"
@@ -44,8 +44,11 @@ def set_up(
 ) -> WebPaymentCode:
     """Give the station a new secret and all that its QR codes are made of; it may wait for the station.
 
-    Raise `InvalidPayload` for figures that the specification forbids, and what `device_model.change` raises.
+    Raise `UnknownAction` for a station whose version has no such codes, `InvalidPayload` for figures that the
+    specification forbids, and what `device_model.change` raises.
     """
+    if not direct_payments.is_spoken(station):
+        raise UnknownAction("its OCPP version has no codes on the display: use a sticker")
     if not one_time_passwords.LEAST_VALIDITY_S <= validity_s <= one_time_passwords.MOST_VALIDITY_S:
         raise InvalidPayload("validity_s", "must be 6 to 3600 seconds")
     if not one_time_passwords.SHORTEST <= length <= one_time_passwords.LONGEST:

@@ -39,7 +39,7 @@ def transaction_event_21(link: Link, incoming: Incoming) -> Payload:
                 session, tariff_id=str(tariff or ""), details=details, is_final=is_final
             )
 
-    return answer | _total(link, incoming, is_ad_hoc=_is_ad_hoc(link, incoming))
+    return answer | _total(link, incoming, may_be_ad_hoc=True)
 
 
 def write_cost_updated(*, transaction_id: str, total: Decimal) -> tuple[str, Payload]:
@@ -61,18 +61,16 @@ def _news(link: Link, incoming: Incoming, *, has_news: bool) -> Payload:
     return {} if told is None else {"updatedPersonalMessage": values.content(*told)}
 
 
-def _is_ad_hoc(link: Link, incoming: Incoming) -> bool:
-    """Tell whether a payment of its own is to be settled or released now, for which the total is needed (C20.FR.03)."""
-    known = link.sessions.get(str(incoming.payload["transactionInfo"].get("transactionId") or "")[:36])
-    return known is not None and known.is_ad_hoc
-
-
-def _total(link: Link, incoming: Incoming, *, is_ad_hoc: bool = False) -> Payload:
-    if incoming.payload["eventType"] != ENDED or not (is_ad_hoc or link.quirks.get(SHOWS_COST)):
+def _total(link: Link, incoming: Incoming, *, may_be_ad_hoc: bool = False) -> Payload:
+    """Give the total that the driver is shown, or that his payment is settled with or released by (C20.FR.03)."""
+    is_shown = bool(link.quirks.get(SHOWS_COST))
+    if incoming.payload["eventType"] != ENDED or not (is_shown or may_be_ad_hoc):
         return {}
     session = _session(link, incoming)
+    if not (is_shown or session.is_ad_hoc):
+        return {}
     total = station_costs.total(session)
-    if total is None and is_ad_hoc and not session.energy_wh:
+    if total is None and session.is_ad_hoc and not session.energy_wh:
         total = Decimal(0)
     return {} if total is None else {"totalCost": total}
 

@@ -64,7 +64,9 @@ def in_transaction(link: Link, incoming: Incoming, session: ChargingSession) -> 
     if token.get("type") == direct_payments.TYPE:
         details = direct_payments.masked(token.get("additionalInfo") or ())
         direct_payments.presented(session, values.id_token(token), details=details)
-        link.sessions[session.transaction_id].is_ad_hoc = session.is_ad_hoc
+        known = link.sessions.get(session.transaction_id)
+        if known is not None:
+            known.is_ad_hoc = session.is_ad_hoc
     limit = payload["transactionInfo"].get("transactionLimit") or {}
     if MAX_COST in limit and session.is_ad_hoc:
         direct_payments.authorized(session, Decimal(str(limit[MAX_COST])))

@@ -52,9 +52,11 @@ async def test_c21_fr_02_notify_settlement_is_stored_with_its_session(server: Se
 
 async def test_a_settlement_of_an_unknown_transaction_is_kept(server: Server) -> None:
     async with station(server, "2.1") as socket:
-        assert (await socket.call("NotifySettlement", told()))[2] == {}
+        answer = await socket.call("NotifySettlement", told())
 
-    assert (await settled()).session is None
+    row = await settled()
+    assert answer[2]["receiptUrl"] == f"{server.http}/pay/r/{row.uid}"  # C21.FR.03
+    assert row.session is None
 
 
 async def test_c22_a_rejected_settlement_is_looked_at_until_a_later_try_succeeds(server: Server) -> None:
