@@ -27,6 +27,7 @@ PLAIN_TOPICS = frozenset(
         "overview",
         "stations",
         "sessions",
+        "sites",
         "cdrs",
         "tokens",
         "tariffs",
@@ -122,6 +123,7 @@ def granted(user: Any, wanted: list[str]) -> frozenset[str]:
         "frames": access.stations(principal),
         "session": access.sessions(principal),
         "partner": access.partners(principal),
+        "site": access.locations(principal),
     }
     for kind, visible in rows.items():
         asked = {number for topic, number in ids.items() if number and topic.startswith(f"{kind}:")}

@@ -31,6 +31,7 @@ from stations.events import (
     SessionEnded,
     SessionStarted,
     SessionsUpdated,
+    SitePowerChanged,
     StationChanged,
     StationConnected,
     StationDisconnected,
@@ -71,6 +72,11 @@ def quirks_changed(event: QuirksChanged) -> None:
 @events.subscribe(ChargingProfilesChanged)
 def charging_profiles_changed(event: ChargingProfilesChanged) -> None:
     nudge.topics(f"station:{event.station_id}")
+
+
+@events.subscribe(SitePowerChanged)
+def site_power_changed(event: SitePowerChanged) -> None:
+    nudge.topics("sites", f"site:{event.location_id}")
 
 
 @events.subscribe(ProfileTemplateChanged)

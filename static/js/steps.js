@@ -5,6 +5,7 @@
   const LOOKS = {
     ours: { stroke: "--accent", width: 2, fill: "--info-ground" },
     theirs: { stroke: "--warn", width: 2, dash: [6, 4] },
+    limit: { stroke: "--bad", width: 1.5 },
   };
 
   function colour(name) {

@@ -1,7 +1,7 @@
 """The power tree of a site: built, checked, paused, taken down."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from stations.services import load_balancer, site_limits, site_measurements
 from stations.services.errors import InvalidSite
 
 Limits = tuple[Decimal, Decimal, Decimal]
+ROTATION = ("ConnectorPhaseRotation", "PhaseRotation")  # of 1.6, of 2.x
 LEAST_A = Decimal(6)  # IEC 61851-1
 MOST_A = Decimal(10_000)
 AC_ROTATIONS = frozenset(
@@ -91,23 +92,19 @@ def plan_of(location: Location) -> Plan:
     )  # fmt: skip
 
 
-def suggested(evse: Evse, *, fuse: str = "", nominal_v: Decimal = Decimal(230)) -> OutletPlan:
-    """Return how an EVSE would hang on a fuse by what is known of it: its connector, the rotation it tells."""
-    connector = max(evse.connectors.all(), key=lambda c: c.max_amperage_a, default=None)
-    if connector is None:
-        return OutletPlan(evse, fuse)
-    base = OutletPlan(evse, fuse)
-    is_dc = connector.power_type == "DC"
-    factor = base.efficiency_percent / 100 * base.power_factor
-    rated = site_measurements.rated_a(connector, nominal_v=nominal_v, factor=factor)
-    rotation = _told_rotation(evse) or "123"
-    return OutletPlan(
-        evse,
-        fuse,
-        rotation="123" if is_dc else rotation[: count_of(connector.power_type)],
-        minimum_a=Decimal(1) if is_dc else LEAST_A,
-        maximum_a=rated,
+def suggested(evses: Iterable[Evse], *, nominal_v: Decimal = Decimal(230)) -> dict[int, OutletPlan]:
+    """Return how EVSEs would hang on a fuse by what is known of them: connectors, the rotation that stations tell.
+
+    Their connectors should be prefetched: one statement more.
+    """
+    evses = list(evses)
+    told: dict[int, list[Variable]] = {}
+    rows = Variable.objects.filter(
+        station__in={evse.station_id for evse in evses}, name__in=ROTATION, attribute="Actual"
     )
+    for row in rows.order_by("-evse_number"):
+        told.setdefault(row.station_id, []).append(row)
+    return {evse.pk: _suggested(evse, told.get(evse.station_id, []), nominal_v) for evse in evses}
 
 
 def save(location: Location, plan: Plan, *, requested_by: str = "") -> PowerNode:
@@ -343,12 +340,19 @@ def _outlets(location: Location) -> QuerySet[PowerOutlet]:
     )
 
 
-def _told_rotation(evse: Evse) -> str:
-    """Read the rotation that the station tells of an outlet (1.6 ConnectorPhaseRotation, 2.x PhaseRotation)."""
-    rows = Variable.objects.filter(station=evse.station_id, attribute="Actual", value__isnull=False)
-    for row in rows.filter(name__in=["ConnectorPhaseRotation", "PhaseRotation"]).order_by("-evse_number"):
-        if row.evse_number in (0, evse.number):
-            found = rotation_of(row.value or "", evse.number)
-            if found:
-                return found
-    return ""
+def _suggested(evse: Evse, told: list[Variable], nominal_v: Decimal) -> OutletPlan:
+    connector = max(evse.connectors.all(), key=lambda c: c.max_amperage_a, default=None)
+    base = OutletPlan(evse, "")
+    if connector is None:
+        return base
+    is_dc = connector.power_type == "DC"
+    factor = base.efficiency_percent / 100 * base.power_factor
+    rated = site_measurements.rated_a(connector, nominal_v=nominal_v, factor=factor)
+    mine = (row.value or "" for row in told if row.evse_number in (0, evse.number))
+    rotation = next(filter(None, (rotation_of(value, evse.number) for value in mine)), "123")
+    return replace(
+        base,
+        rotation="123" if is_dc else rotation[: count_of(connector.power_type)],
+        minimum_a=Decimal(1) if is_dc else LEAST_A,
+        maximum_a=rated,
+    )

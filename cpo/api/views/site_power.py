@@ -140,6 +140,7 @@ class SiteTree(_Site):
             .select_related("station")
             .prefetch_related("connectors")
         }
+        suggested = site_power.suggested(evses.values(), nominal_v=told["voltage_v"])
         outlets = []
         for number, row in enumerate(told["outlets"]):
             evse = evses.get((row["station"], row["evse"]))
@@ -147,8 +148,7 @@ class SiteTree(_Site):
                 raise ValidationError(
                     {f"outlets.{number}.station": ["This site has no such station and EVSE."]}
                 )
-            known = site_power.suggested(evse, fuse=row["fuse"], nominal_v=told["voltage_v"])
-            facts = {name: row.get(name, getattr(known, name)) for name in STORED}
+            facts = {name: row.get(name, getattr(suggested[evse.pk], name)) for name in STORED}
             outlets.append(OutletPlan(evse, row["fuse"], safe_wanted_a=row["safe_a"], **facts))
         return Plan(fuses, outlets, told["rule"], told["voltage_v"])
 

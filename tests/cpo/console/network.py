@@ -34,6 +34,7 @@ from stations.services import (
     files,
     firmware,
     firmware_library,
+    load_balancer,
     local_list,
     local_list_contents,
     profile_templates,
@@ -42,6 +43,7 @@ from stations.services import (
     review,
     root_certificates,
     security,
+    site_power,
     smart_charging,
     token_groups,
 )
@@ -118,6 +120,15 @@ def build(**texts: Any) -> SimpleNamespace:
     authorization.authorize(hostile or "DI-1", station=station)
     local_list.switch(station, mode="on")
     local_list_contents.refresh()
+    fuse = f"Main {hostile}"[:100].strip()
+    site_power.save(
+        site,
+        site_power.Plan(
+            [site_power.FusePlan(fuse, (Decimal(32), Decimal(32), Decimal(16)))],
+            [site_power.OutletPlan(each, fuse) for each in station.evses.order_by("number")],
+        ),
+    )
+    load_balancer.balance(site)
     root, certificate, held = _certificates(station, hostile)
     return SimpleNamespace(
         root=root,

@@ -144,7 +144,7 @@ def test_what_is_known_of_an_outlet_is_suggested(plan: Plan) -> None:
     Connector.objects.filter(evse=evse).update(max_amperage_a=63, max_power_w=22080)
     Variable.objects.create(station=evse.station, name="ConnectorPhaseRotation", value="1.RST,2.STR")
 
-    found = site_power.suggested(evse)
+    found = site_power.suggested([evse])[evse.pk]
     assert (found.rotation, found.maximum_a, found.minimum_a) == ("231", 32, 6)
 
 
@@ -152,7 +152,7 @@ def test_direct_current_is_suggested_with_its_losses(plan: Plan) -> None:
     evse = plan.outlets[0].evse
     Connector.objects.filter(evse=evse).update(power_type="DC", max_power_w=50_000)
 
-    found = site_power.suggested(evse)
+    found = site_power.suggested([evse])[evse.pk]
     assert (found.rotation, found.minimum_a) == ("123", 1)
     assert 78 < found.maximum_a < 80  # 50 kW / (690 V x 0.92)
 
