@@ -81,14 +81,9 @@ class SlotForm(ConnectionForm):
         """Give a NetworkConnectionProfileType."""
         told = self.cleaned_data
         more = {"identity": told["identity"], "basicAuthPassword": told["password"]}
-        return {
-            "ocppVersion": "OCPP20",
-            "ocppTransport": "JSON",
-            "ocppCsmsUrl": told["url"],
-            "messageTimeout": told["timeout_s"] or network_profiles.TIMEOUT_S,
-            "securityProfile": told["security_profile"],
-            "ocppInterface": told["interface"] or network_profiles.INTERFACE,
-        } | {name: value for name, value in more.items() if value}
+        data = {name: value for name, value in more.items() if value}
+        where = Connection(told["slot"], told["url"], told["interface"], told["timeout_s"], data)
+        return where.profile(told["security_profile"])
 
 
 class OrderForm(forms.Form):

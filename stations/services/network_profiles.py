@@ -73,6 +73,17 @@ class Connection:
     timeout_s: int | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
+    def profile(self, security_profile: int, *, like: "Slot | None" = None) -> dict[str, Any]:
+        """Write it as a NetworkConnectionProfileType; what is not said is `like` another slot."""
+        return {
+            "ocppVersion": "OCPP20",
+            "ocppTransport": "JSON",
+            "ocppCsmsUrl": self.url or our_url(security_profile),
+            "messageTimeout": self.timeout_s or (like.timeout_s if like else TIMEOUT_S),
+            "securityProfile": security_profile,
+            "ocppInterface": self.interface or (like.interface if like else "") or INTERFACE,
+        } | self.data
+
 
 @dataclass(frozen=True, slots=True)
 class Rise:
@@ -416,19 +427,16 @@ def plan(station: ChargingStation, profile: int, wanted: Connection) -> Rise:
         raise InvalidPayload(
             "data", "it connects by VPN or mobile network: say how, for nobody can read that"
         )
-    data = {
-        "ocppVersion": "OCPP20",
-        "ocppTransport": "JSON",
-        "ocppCsmsUrl": wanted.url or our_url(profile),
-        "messageTimeout": wanted.timeout_s or (use.timeout_s if use else TIMEOUT_S),
-        "securityProfile": profile,
-        "ocppInterface": wanted.interface or (use.interface if use else "") or INTERFACE,
-    } | wanted.data
     others = [number for number in network.priority if number != slot]
     if use is not None:
         others = [use.number, *(number for number in others if number != use.number)]
     order = [slot, *others]
-    return Rise(slot, data, ",".join(map(str, order)), ",".join(map(str, network.priority)))
+    return Rise(
+        slot,
+        wanted.profile(profile, like=use),
+        ",".join(map(str, order)),
+        ",".join(map(str, network.priority)),
+    )
 
 
 def _free(network: Network) -> int:

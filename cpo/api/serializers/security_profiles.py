@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from cpo.api.serializers.network_profiles import ConnectionSerializer
 from stations.models import ChargingStation, PasswordChange, SecurityProfileChange, StationAlias
 
 
@@ -85,6 +86,9 @@ class RaiseSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, help_text="The root of our server; null: our own authority's."
     )
     trusts_us = serializers.BooleanField(default=False, help_text="Install no root for our server.")
+    connection = ConnectionSerializer(
+        required=False, allow_null=True, help_text="How a 2.x station shall connect; null: as it does now."
+    )
 
 
 class ByHandSerializer(serializers.Serializer[Any]):

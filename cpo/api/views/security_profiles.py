@@ -22,6 +22,7 @@ from cpo.api.serializers.security_profiles import (
 )
 from stations.models import ChargingStation, RootCertificate
 from stations.services import aliases, passwords, security_profiles
+from stations.services.network_profiles import Connection
 
 CHANGES = 10  # shown of each kind
 
@@ -68,7 +69,14 @@ class StationProfile(Endpoint):
         clean = self._clean(RaiseSerializer, identity)
         root_id = clean.pop("root_id", None)
         root = get_object_or_404(RootCertificate, pk=root_id) if root_id is not None else None
-        change = security_profiles.raise_to(station, root=root, requested_by=self.principal.name, **clean)
+        connection = clean.pop("connection", None)
+        change = security_profiles.raise_to(
+            station,
+            root=root,
+            connection=Connection(**connection) if connection else None,
+            requested_by=self.principal.name,
+            **clean,
+        )
         return Response(ProfileChangeSerializer(change).data, status=202)
 
     @extend_schema(
