@@ -201,7 +201,7 @@ def test_what_is_installed_is_shown_with_its_hashes_its_chain_and_its_end(
 
     text = person("viewer").get("/stations/ADA-1/?tab=certificates").content.decode()
 
-    assert all(part in text for part in ("aa11", "bb22", "c0ffee", "SHA384", "Its own chain", "issued by us"))
+    assert all(part in text for part in ("aa11", "bb22", "c0ffee", "SHA384", "Its own chain", "Issued by us"))
 
 
 def test_the_stations_own_certificate_is_deleted_only_when_confirmed(
