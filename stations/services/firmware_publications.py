@@ -202,12 +202,21 @@ def update_stations(
     return [firmware.plan(station, publication=publication, **options) for station in stations]
 
 
-def behind(publication: FirmwarePublication) -> Any:
+def behind(controller: ChargingStation) -> Any:
     """Give the stations of the controller's site, without the controller."""
-    controller = publication.station
     if controller.location_id is None:
         return ChargingStation.objects.none()
     return ChargingStation.objects.filter(location_id=controller.location_id).exclude(pk=controller.pk)
+
+
+def images_for(controller: ChargingStation) -> list[FirmwareImage]:
+    """Return the signed images that fit a station of the controller's site, the newest first."""
+    found: dict[int, FirmwareImage] = {}
+    for station in _one_of_each_model(controller):
+        for image in firmware_library.for_station(station):
+            if image.signature:
+                found[image.pk] = image
+    return sorted(found.values(), key=lambda image: image.pk, reverse=True)
 
 
 def sweep() -> int:
@@ -223,6 +232,10 @@ def sweep() -> int:
         for row in found:
             LIFE.stall(row, now, reason=f"nothing heard since {row.status or 'Accepted'}")
     return len(found)
+
+
+def _one_of_each_model(controller: ChargingStation) -> Any:
+    return behind(controller).order_by("vendor", "model").distinct("vendor", "model")
 
 
 def _of_checksum(controller: ChargingStation, checksum: str) -> list[FirmwarePublication]:

@@ -5,17 +5,15 @@ from typing import Any
 from rest_framework import serializers
 
 from cpo.api.serializers.fields import Instant
+from cpo.api.serializers.transfers import TransferRequestSerializer, TransferStatusSerializer
 from stations.models import (
     CampaignStation,
     FirmwareCampaign,
     FirmwareImage,
-    FirmwareStatus,
     FirmwareUpdate,
     TrustedSigner,
 )
 from stations.services import firmware_checks
-
-SECONDS_A_DAY = 86_400
 
 
 class FirmwareImageSerializer(serializers.ModelSerializer[FirmwareImage]):
@@ -91,14 +89,6 @@ class TrustedSignerWriteSerializer(serializers.Serializer[Any]):
     certificate = serializers.CharField(max_length=20_000, trim_whitespace=False, help_text="PEM.")
 
 
-class FirmwareStatusSerializer(serializers.ModelSerializer[FirmwareStatus]):
-    """One word about an update."""
-
-    class Meta:
-        model = FirmwareStatus
-        fields = ("status", "remark", "at")
-
-
 class FirmwareUpdateSerializer(serializers.ModelSerializer[FirmwareUpdate]):
     """One station's way to one firmware."""
 
@@ -106,18 +96,24 @@ class FirmwareUpdateSerializer(serializers.ModelSerializer[FirmwareUpdate]):
     station = serializers.CharField(source="station.identity", help_text="Identity of the station.")
     image = serializers.CharField(source="image.uid", default=None, allow_null=True)
     status = serializers.CharField(help_text="The station's newest word.")
-    history = FirmwareStatusSerializer(many=True)
+    publication = serializers.CharField(
+        source="publication.uid",
+        default=None,
+        allow_null=True,
+        help_text="Of the local controller from which it comes.",
+    )
+    history = TransferStatusSerializer(many=True)
 
     class Meta:
         model = FirmwareUpdate
         fields = (
-            "id", "station", "image", "location", "version", "version_before", "request_id", "is_signed", "retrieve_at",
-            "install_at", "retries", "retry_interval_s", "state", "status", "reason", "requested_by", "planned_at",
-            "changed_at", "ended_at", "history",
+            "id", "station", "image", "publication", "location", "version", "version_before", "request_id", "is_signed",
+            "retrieve_at", "install_at", "retries", "retry_interval_s", "state", "status", "reason", "requested_by",
+            "planned_at", "changed_at", "ended_at", "history",
         )  # fmt: skip
 
 
-class FirmwareUpdateWriteSerializer(serializers.Serializer[Any]):
+class FirmwareUpdateWriteSerializer(TransferRequestSerializer):
     """An update to plan: an image of the library, or a listed server's location."""
 
     image = serializers.CharField(max_length=36, required=False, help_text="Id of an image of the library.")
@@ -128,20 +124,7 @@ class FirmwareUpdateWriteSerializer(serializers.Serializer[Any]):
         max_length=255, default="", allow_blank=True, help_text="With a location: what it shall become."
     )
     retrieve_at = Instant(required=False, help_text="Not before; left out: at once.")
-    install_at = Instant(required=False, help_text="Not before; only signed updates know this.")
-    retries = serializers.IntegerField(min_value=0, max_value=20, required=False)
-    retry_interval_s = serializers.IntegerField(min_value=0, max_value=SECONDS_A_DAY, required=False)
-    queue = serializers.BooleanField(
-        default=False, help_text="Keep it for a station that is offline (else 409)."
-    )
-
-
-class QueueSerializer(serializers.Serializer[Any]):
-    """Whether it may wait for an offline station."""
-
-    queue = serializers.BooleanField(
-        default=False, help_text="Keep it for a station that is offline (else 409)."
-    )
+    install_at = Instant(required=False, help_text="Not before; in 1.6 only signed updates know this.")
 
 
 class CampaignStationSerializer(serializers.ModelSerializer[CampaignStation]):

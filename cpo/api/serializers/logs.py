@@ -1,19 +1,10 @@
 """Logs that stations upload."""
 
-from typing import Any
-
 from rest_framework import serializers
 
 from cpo.api.serializers.fields import Instant
-from stations.models import LogStatus, LogUpload
-
-
-class LogStatusSerializer(serializers.ModelSerializer[LogStatus]):
-    """One word about an upload."""
-
-    class Meta:
-        model = LogStatus
-        fields = ("status", "remark", "at")
+from cpo.api.serializers.transfers import TransferRequestSerializer, TransferStatusSerializer
+from stations.models import LogUpload
 
 
 class LogUploadSerializer(serializers.ModelSerializer[LogUpload]):
@@ -24,7 +15,7 @@ class LogUploadSerializer(serializers.ModelSerializer[LogUpload]):
     status = serializers.CharField(help_text="The station's newest word.")
     size = serializers.IntegerField(source="file.size", default=None, allow_null=True, help_text="Bytes.")
     sha256 = serializers.CharField(source="file.sha256", default=None, allow_null=True)
-    history = LogStatusSerializer(many=True)
+    history = TransferStatusSerializer(many=True)
 
     class Meta:
         model = LogUpload
@@ -35,7 +26,7 @@ class LogUploadSerializer(serializers.ModelSerializer[LogUpload]):
         )  # fmt: skip
 
 
-class LogRequestSerializer(serializers.Serializer[Any]):
+class LogRequestSerializer(TransferRequestSerializer):
     """A log to ask for."""
 
     kind = serializers.ChoiceField(choices=LogUpload.Kind.choices, default=LogUpload.Kind.DIAGNOSTICS)
@@ -47,8 +38,3 @@ class LogRequestSerializer(serializers.Serializer[Any]):
     )
     oldest = Instant(required=False, help_text="Of the entries asked for.")
     latest = Instant(required=False)
-    retries = serializers.IntegerField(min_value=0, max_value=20, required=False)
-    retry_interval_s = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    queue = serializers.BooleanField(
-        default=False, help_text="Keep it for a station that is offline (else 409)."
-    )

@@ -21,10 +21,10 @@ from cpo.api.serializers.firmware import (
     FirmwareImageWriteSerializer,
     FirmwareUpdateSerializer,
     FirmwareUpdateWriteSerializer,
-    QueueSerializer,
     TrustedSignerSerializer,
     TrustedSignerWriteSerializer,
 )
+from cpo.api.serializers.transfers import QueueSerializer
 from stations.models import FirmwareCampaign, FirmwareImage, FirmwareUpdate, TrustedSigner
 from stations.services import campaigns, firmware, firmware_library
 
@@ -172,7 +172,7 @@ class UpdateList(ListEndpoint):
     def get_queryset(self) -> QuerySet[FirmwareUpdate]:
         """Give the updates of stations in scope."""
         rows = access.firmware_updates(self.principal)
-        return rows.select_related("station", "image").prefetch_related("history")
+        return rows.select_related("station", "image", "publication").prefetch_related("history")
 
     @extend_schema(
         summary="List firmware updates",
@@ -415,7 +415,10 @@ def _image(principal: access.Principal, uid: str) -> FirmwareImage:
 
 def _update(principal: access.Principal, uid: str) -> FirmwareUpdate:
     return get_object_or_404(
-        access.firmware_updates(principal).select_related("station", "image__file"), uid=uid
+        access.firmware_updates(principal).select_related(
+            "station", "image__file", "publication__station", "publication__image"
+        ),
+        uid=uid,
     )
 
 

@@ -277,5 +277,7 @@ def _progress(found: FirmwareCampaign) -> dict[str, int]:
 
 
 def _update(request: ConsoleRequest, uid: str) -> FirmwareUpdate:
-    rows = access.firmware_updates(request.principal).select_related("station", "image__file")
+    rows = access.firmware_updates(request.principal).select_related(
+        "station", "image__file", "publication__station", "publication__image"
+    )
     return get_object_or_404(rows, uid=uid)
