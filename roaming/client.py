@@ -24,6 +24,7 @@ from django.conf import settings
 from cpo.lib import clock, guard
 from roaming import breaker, keyring, profiles, wire
 from roaming.models import Connection, Exchange
+from roaming.ocpi import versions
 
 BODY_KEPT = 8192  # characters of a body that an Exchange keeps
 ROUTINE_KEPT = 1024  # of one that went well and comes by the thousand
@@ -128,7 +129,10 @@ def exchange(
     headers |= {"Accept-Encoding": "gzip, identity", "User-Agent": "OpenCPO"}
     if content is not None:
         headers["Content-Type"] = "application/json"
-    if route is not None and profiles.of(connection.profile).sends_routing_headers:
+    routes = (
+        profiles.of(connection.profile).sends_routing_headers and versions.of(connection.version).has_parties
+    )
+    if route is not None and routes:
         headers |= routing_headers(route)
     record = Exchange(
         connection=connection,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
+from django.db.models import prefetch_related_objects
 
 from billing.models import Cdr, Tariff, TariffVersion
 from billing.services import choice, costs
@@ -24,6 +25,12 @@ def locations(rows: Sequence[Location], version: Version) -> list[Document]:
     return [serializer.to_representation(row) for row in rows]
 
 
+def hidden(row: Location, version: Version) -> tuple[str, Document]:
+    """Write how a partner is told that a location is not published any more: HTTP method and body."""
+    method, document = version.shapes.hidden(row, locations([row], version)[0])
+    return method, document
+
+
 def evse(row: Evse, version: Version) -> Document | None:
     """Write one EVSE; None when this version has no words for any of its connectors."""
     serializer = version.evse(context={"version": version, "tariff_ids": _tariff_ids([row])})
@@ -40,6 +47,8 @@ def connector(row: Connector, version: Version) -> Document:
 
 def sessions(rows: Sequence[ChargingSession], version: Version) -> list[Document]:
     """Write sessions: running ones with what they cost so far, billed ones as their CDR says."""
+    if version.session.RELATED:
+        prefetch_related_objects(list(rows), *version.session.RELATED)
     cdrs_of = Cdr.objects.newest_of(row.pk for row in rows)
     so_far = costs.running_costs([row for row in rows if row.pk not in cdrs_of])
     serializer = version.session(context={"version": version, "costs": so_far, "cdrs": cdrs_of})

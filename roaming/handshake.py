@@ -15,9 +15,13 @@ from cpo.lib import guard
 from roaming import client
 from roaming.models import Connection
 from roaming.ocpi.envelope import CANNOT_USE_API, MISSING_ENDPOINTS, UNSUPPORTED_VERSION
-from roaming.ocpi.versions import NEWEST, Version, newest_of
+from roaming.ocpi.versions import NEWEST, RECEIVER, SENDER, Version, newest_of
 
 MAX_VERSIONS, MAX_ENDPOINTS = 50, 200
+OF_AN_EMSP = {
+    "tokens": SENDER,
+    "commands": SENDER,
+}  # modules whose sender he is; of the others he is the receiver
 TIMEOUT_S = 8  # for each request: the partner waits for our answer meanwhile
 
 
@@ -51,7 +55,7 @@ def ask(connection: Connection, *, url: str, token: str, wanted: Version | None 
             f"no common version: they speak {speaks}, not {number}", code=UNSUPPORTED_VERSION
         )
     details = _get(connection, offered[version.number], token, encoding)
-    return Platform(version, _endpoints(details), encoding)
+    return Platform(version, _endpoints(details, version), encoding)
 
 
 def check_url(url: object) -> str:
@@ -83,20 +87,27 @@ def _versions(connection: Connection, url: str, token: str) -> tuple[dict[str, s
     return {item["version"]: check_url(item.get("url")) for item in known}, encoding
 
 
-def _endpoints(details: Any) -> list[dict[str, str]]:
-    """Return their endpoints, checked; raises HandshakeFailed with 3003 when the least is missing."""
+def _endpoints(details: Any, version: Version) -> list[dict[str, str]]:
+    """Return their endpoints, checked; raises HandshakeFailed with 3003 when the least is missing.
+
+    Where a version does not name roles, they are those of an eMSP; of two with one name his own comes first.
+    """
     found = details.get("endpoints") if isinstance(details, Mapping) else None
     if not isinstance(found, list) or len(found) > MAX_ENDPOINTS:
         raise HandshakeFailed("version details: not a list of endpoints of sane length")
     endpoints = [
         {
             "identifier": str(item["identifier"])[:32],
-            "role": str(item.get("role") or "").upper()[:8],
+            "role": str(item.get("role") or "").upper()[:8]
+            if version.has_parties
+            else OF_AN_EMSP.get(item["identifier"], RECEIVER),
             "url": check_url(item.get("url")),
         }
         for item in found
         if isinstance(item, Mapping) and isinstance(item.get("identifier"), str)
     ]
+    if not version.has_parties:
+        endpoints.sort(key=lambda endpoint: "emsp" not in endpoint["url"].lower())
     if not any(endpoint["identifier"] == "credentials" for endpoint in endpoints):
         raise HandshakeFailed("no credentials endpoint", code=MISSING_ENDPOINTS)
     return endpoints

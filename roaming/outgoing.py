@@ -91,13 +91,13 @@ def _location(push: Push, visible: VisibleTo, address: _Address) -> Outgoing:
 
 def _hidden(push: Push, address: _Address) -> Outgoing:
     """Tell a partner who knows a location that it is not to be shown any more (OCPI has no DELETE for it)."""
-    row = Location.objects.filter(pk=push.object_id).select_related("operator").first()
+    row = visibility.whole(Location.objects.select_related("operator")).filter(pk=push.object_id).first()
     if row is None or not push.acked_version:
         return NOTHING
     operator = row.operator
     url = address.url(operator.country_code, operator.party_id, row.uid)
-    body = {"publish": False, "last_updated": row.last_updated}
-    return Outgoing("PATCH", url, body, address.route(operator))
+    method, body = documents.hidden(row, address.version)
+    return Outgoing(method, url, body, address.route(operator))
 
 
 def _evse(push: Push, visible: VisibleTo, address: _Address) -> Outgoing:
@@ -108,7 +108,8 @@ def _evse(push: Push, visible: VisibleTo, address: _Address) -> Outgoing:
     if location is None or location.uid != push.parent_key:
         return NOTHING  # it was moved: the locations' own rows tell
     operator = location.operator
-    body = {"status": published.evse_status(row), "last_updated": published.evse_changed_at(row)}
+    changed_at = address.version.moment(published.evse_changed_at(row))
+    body = {"status": published.evse_status(row), "last_updated": changed_at}
     url = address.url(operator.country_code, operator.party_id, location.uid, row.uid)
     return Outgoing("PATCH", url, body, address.route(operator))
 
@@ -143,6 +144,8 @@ def _cdr(push: Push, visible: VisibleTo, address: _Address) -> Outgoing:
     row = visible.cdrs().filter(pk=push.object_id).first()
     if row is None:
         return NOTHING
+    if row.is_credit and not address.version.has_credits:
+        raise CannotSend(f"OCPI {address.version.number} has no credit CDRs: agree with the partner on paper")
     body = documents.cdrs([row], address.version)[0]
     return Outgoing("POST", address.url(), body, address.route(row.operator, row.party))
 

@@ -51,9 +51,10 @@ def tokens(connection: Connection, *, full: bool = False) -> Pulled:
         return result
     since = None if full or connection.tokens_pulled_at is None else connection.tokens_pulled_at - OVERLAP
     parties = frozenset(VisibleTo(connection).parties)
+    owner = _owner(connection, parties)
     for items in _pages(connection, endpoint, since, result):
         for item in items:
-            _take(connection, item, parties, result)
+            _take(connection, {**owner, **item} if isinstance(item, dict) else item, parties, result)
     if result.is_complete:
         Connection.objects.filter(pk=connection.pk).update(tokens_pulled_at=started)
     log.info("tokens pulled", connection=connection.pk, seen=result.seen, created=result.created)
@@ -102,6 +103,14 @@ def _take(connection: Connection, item: Any, parties: frozenset[str], result: Pu
         result.refused += 1
         return
     result.created += partner_tokens.save(party, values)
+
+
+def _owner(connection: Connection, parties: frozenset[str]) -> dict[str, str]:
+    """Return what tokens of a version lack that does not name their owner: it is the only party there."""
+    if versions.of(connection.version).has_parties or len(parties) != 1:
+        return {}
+    country_code, _, party_id = next(iter(parties)).partition("*")
+    return {"country_code": country_code, "party_id": party_id}
 
 
 def _sender() -> str:

@@ -211,7 +211,8 @@ def own_credentials(version: Version, token: str) -> dict[str, Any]:
     ]
     if not roles:
         raise HandshakeFailed("this platform has no operator yet", code=SERVER_ERROR)
-    return {"token": token, "url": versions.versions_url(), "roles": roles}
+    credentials: dict[str, Any] = version.shapes.write_credentials(token, versions.versions_url(), roles)
+    return credentials
 
 
 # --- inside -------------------------------------------------------------------------------------------------------
@@ -305,7 +306,9 @@ def _store(connection: Connection, credentials: Mapping[str, Any], platform: han
     connection.registered_at = connection.registered_at or now
     connection.credentials_at = now
     connection.ended_at = None
-    connection.is_hub = any(role["role"] == "HUB" for role in credentials["roles"])
+    connection.is_hub = bool(credentials.get("hub_party_id")) or any(
+        role["role"] == "HUB" for role in credentials["roles"]
+    )
     connection.failures = connection.refusals = 0
     connection.retry_at = connection.suspended_at = None
     connection.last_error = ""

@@ -1,4 +1,5 @@
-"""A small OCPI 2.2.1 eMSP: registers at a platform, pushes its drivers' tokens, receives what the platform pushes.
+"""A small OCPI eMSP, in one of three versions: registers at a platform, pushes its drivers' tokens, and receives what
+the platform pushes.
 
 For the demo and, as a strict referee with fault modes, for the tests. Standard library only, and no code of the
 platform: what both get wrong, both would not see.
@@ -23,9 +24,15 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from cpo.simulator import partner_rules as rules
+from cpo.simulator import partner_rules, partner_rules_211, partner_rules_230
+from cpo.simulator.partner_rules import envelope_faults
+from cpo.simulator.partner_rules import faults as faults_of
 
-VERSION = "2.2.1"
+RULES = {
+    "2.1.1": partner_rules_211.RULES,
+    "2.2.1": partner_rules.RULES,
+    "2.3.0": partner_rules_230.RULES,
+}
 RECEIVES = ("locations", "tariffs", "sessions", "cdrs")
 KEEP_REQUESTS = 2000
 _MARKED = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
@@ -87,10 +94,14 @@ class Partner:
         name: str = "Demo eMSP",
         port: int = 0,
         state: Path | None = None,
-        encodes: bool = True,
+        version: str = "2.2.1",
+        encodes: bool | None = None,
     ) -> None:
+        self.version, self.rules = version, RULES[version]
+        self.offers = version  # in our list of versions
         self.country_code, self.party_id, self.name = country_code, party_id, name
-        self.encodes = encodes  # base64 in our Authorization headers, and expected in theirs
+        # base64 in our Authorization headers, and expected in theirs
+        self.encodes = self.rules.has_parties if encodes is None else encodes
         self.modules: tuple[str, ...] = (*RECEIVES, "tokens")
         self.books = Books()
         self.drivers: dict[str, dict[str, Any]] = {}
@@ -139,15 +150,22 @@ class Partner:
         """Our version details."""
         roles = {module: "RECEIVER" for module in RECEIVES} | {"tokens": "SENDER"}
         listed = [
-            {"identifier": module, "role": roles[module], "url": f"{self.base}/ocpi/emsp/{VERSION}/{module}/"}
+            {
+                "identifier": module,
+                "role": roles[module],
+                "url": f"{self.base}/ocpi/emsp/{self.version}/{module}/",
+            }
             for module in self.modules
         ]
         mine = {
             "identifier": "credentials",
             "role": "SENDER",
-            "url": f"{self.base}/ocpi/{VERSION}/credentials/",
+            "url": f"{self.base}/ocpi/{self.version}/credentials/",
         }
-        return {"version": VERSION, "endpoints": [mine, *listed]}
+        endpoints = [mine, *listed]
+        if not self.rules.has_parties:
+            endpoints = [{k: v for k, v in each.items() if k != "role"} for each in endpoints]
+        return {"version": self.version, "endpoints": endpoints}
 
     def invite(self) -> str:
         """Make a token A for the platform to register here."""
@@ -156,7 +174,7 @@ class Partner:
 
     def take_credentials(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a POST or PUT of credentials by the platform: call it back, then give it a new token."""
-        self._report("credentials", rules.faults(rules.CREDENTIALS, body))
+        self._report("credentials", faults_of(self.rules.credentials, body))
         previous = (self.token_out, self.versions_url)
         self.token_out, self.versions_url = body["token"], body["url"]
         try:
@@ -171,13 +189,13 @@ class Partner:
         return self.credentials(fresh)
 
     def credentials(self, token: str) -> dict[str, Any]:
-        role = {
-            "role": "EMSP",
+        party = {
             "country_code": self.country_code,
             "party_id": self.party_id,
             "business_details": {"name": self.name},
         }
-        return {"token": token, "url": f"{self.base}/ocpi/versions", "roles": [role]}
+        mine = party if not self.rules.has_parties else {"roles": [{"role": "EMSP", **party}]}
+        return {"token": token, "url": f"{self.base}/ocpi/versions", **mine}
 
     # --- as a client ---
 
@@ -203,23 +221,30 @@ class Partner:
 
     def push_token(self, uid: str, **changes: Any) -> Answer:
         """Tell the platform about a driver's token."""
+        contract = f"{self.country_code}-{self.party_id}-C{crc32(uid.encode()) % 10**8:08}-1"
         token = {
-            "country_code": self.country_code,
-            "party_id": self.party_id,
             "uid": uid,
             "type": "RFID",
-            "contract_id": f"{self.country_code}-{self.party_id}-C{crc32(uid.encode()) % 10**8:08}-1",
             "issuer": self.name,
             "valid": True,
             "whitelist": "ALLOWED",
-            "last_updated": now_text(),
+            "last_updated": self.now(),
         }
+        if self.rules.has_parties:
+            token |= {"country_code": self.country_code, "party_id": self.party_id, "contract_id": contract}
+        else:
+            token |= {"auth_id": contract}
         self.drivers[uid] = {**token, **changes}
         return self.ask(
             "PUT",
             f"{self.url('tokens', 'RECEIVER')}{self.country_code}/{self.party_id}/{uid}",
             self.drivers[uid],
         )
+
+    def now(self) -> str:
+        """The present in the words of our version."""
+        text = now_text()
+        return text if self.rules.has_fractions else text[:19] + "Z"
 
     def url(self, module: str, role: str) -> str:
         return self.endpoints[module, role].rstrip("/") + "/"
@@ -233,7 +258,7 @@ class Partner:
             if answer.http != 200 or answer.code != 1000:
                 raise Refused(f"GET {url}: {answer.http} {answer.body}")
             for item in answer.data:
-                self._report(f"GET {module}", rules.faults(rules.OBJECTS[module], item))
+                self._report(f"GET {module}", faults_of(self.rules.objects[module], item))
             found += answer.data
             link = answer.headers.get("link", "")
             url = link[1 : link.index(">")] if link.endswith('rel="next"') else ""
@@ -276,7 +301,9 @@ class Partner:
         except urllib.error.HTTPError as error:
             with error:
                 answer = _answer(error.code, error.read(), error.headers)
-        self._report(f"{method} {url}", rules.envelope_faults(answer.body))
+        self._report(f"{method} {url}", envelope_faults(answer.body))
+        if not self.rules.has_fractions and isinstance(answer.body, dict) and "." in answer.body["timestamp"]:
+            self._report(f"{method} {url}", ["timestamp has a fraction of a second"])
         for name in ("X-Request-ID", "X-Correlation-ID"):
             if answer.headers.get(name.lower()) != sent.get(name):
                 self._report(f"{method} {url}", [f"{name} is not the one that was sent"])
@@ -298,20 +325,21 @@ class Partner:
 
     def _patch_location(self, seen: Seen, path: list[str]) -> tuple[int, int, str, dict[str, str]]:
         location = self.books.locations.get(path[0])
-        if "last_updated" not in seen.body:
+        if "last_updated" not in seen.body and self.rules.has_parties:
             return 200, 2001, "last_updated is required", {}
         if location is None:
             return 404, 2003, "unknown location", {}
         if len(path) == 1:
             location.update(seen.body)
             return 200, 1000, "", {}
-        self._report("PATCH EVSE", rules.faults(rules.STATUS_PATCH, seen.body))
+        self._report("PATCH EVSE", faults_of(self.rules.status_patch, seen.body))
         evse = next((e for e in location.get("evses", []) if e["uid"] == path[1]), None)
         if evse is None:
             return 404, 2003, "unknown EVSE", {}
-        if seen.body["last_updated"] >= evse["last_updated"]:
+        changed_at = seen.body.get("last_updated", self.now())
+        if changed_at >= evse["last_updated"]:
             evse.update(seen.body)
-            location["last_updated"] = max(location["last_updated"], seen.body["last_updated"])
+            location["last_updated"] = max(location["last_updated"], changed_at)
         return 200, 1000, "", {}
 
     def _take_tariffs(self, seen: Seen, segments: list[str]) -> tuple[int, int, str, dict[str, str]]:
@@ -339,7 +367,12 @@ class Partner:
             self._report("POST CDR", [f"{uid} came twice with different content"])
             return 200, 2001, DISAGREES, {}
         self.books.cdrs[uid] = seen.body
-        return (200 if known else 201), 1000, "", {"Location": f"{self.base}/ocpi/emsp/{VERSION}/cdrs/{uid}"}
+        return (
+            (200 if known else 201),
+            1000,
+            "",
+            {"Location": f"{self.base}/ocpi/emsp/{self.version}/cdrs/{uid}"},
+        )
 
     def _put(
         self, seen: Seen, segments: list[str], book: dict[str, Any]
@@ -347,7 +380,12 @@ class Partner:
         faults = self._check(seen)
         if faults:
             return 200, 2001, faults[0], {}
-        if [seen.body["country_code"], seen.body["party_id"], seen.body["id"]] != segments[:3]:
+        named = [
+            seen.body.get("country_code", segments[0]),
+            seen.body.get("party_id", segments[1]),
+            seen.body["id"],
+        ]
+        if named != segments[:3]:
             self._report(seen.path, ["URL and object name different things"])
             return 200, 2001, "URL and object differ", {}
         known = book.get(seen.body["id"])
@@ -358,7 +396,7 @@ class Partner:
         return (200 if known else 201), 1000, "", {}
 
     def _check(self, seen: Seen) -> list[str]:
-        faults = rules.faults(rules.OBJECTS[seen.module], seen.body)
+        faults = faults_of(self.rules.objects[seen.module], seen.body)
         self._report(f"{seen.method} {seen.module}", faults)
         return faults
 
@@ -370,6 +408,8 @@ class Partner:
         if token is None:
             return None
         allowed = "ALLOWED" if token["valid"] else "BLOCKED"
+        if not self.rules.has_parties:
+            return {"allowed": allowed}
         return {"allowed": allowed, "token": token, "authorization_reference": secrets.token_hex(8)}
 
     # --- registration ---
@@ -377,13 +417,20 @@ class Partner:
     def _discover(self) -> None:
         """Fetch versions and details of the platform."""
         listed = self._need(self.ask("GET", self.versions_url))
-        url = next((v["url"] for v in listed if v["version"] == VERSION), None)
+        url = next((v["url"] for v in listed if v["version"] == self.version), None)
         if url is None:
-            raise Refused(f"the platform does not speak {VERSION}")
+            raise Refused(f"the platform does not speak {self.version}")
         details = self._need(self.ask("GET", url))
         for endpoint in details["endpoints"]:
-            self._report("details", rules.faults(rules.ENDPOINT, endpoint))
-        self.endpoints = {(e["identifier"], e["role"]): e["url"] for e in details["endpoints"]}
+            self._report("details", faults_of(self.rules.endpoint, endpoint))
+        roles = {
+            "tokens": "RECEIVER",
+            "commands": "RECEIVER",
+        }  # of a CPO, where the version does not name them
+        self.endpoints = {
+            (e["identifier"], e.get("role") or roles.get(e["identifier"], "SENDER")): e["url"]
+            for e in details["endpoints"]
+        }
         self.credentials_url = next(
             e["url"] for e in details["endpoints"] if e["identifier"] == "credentials"
         )
@@ -392,7 +439,7 @@ class Partner:
         offered = secrets.token_urlsafe(24)
         self.token_in.add(offered)
         given = self._need(self.ask(method, self.credentials_url, self.credentials(offered)))
-        self._report(f"{method} credentials", rules.faults(rules.CREDENTIALS, given))
+        self._report(f"{method} credentials", faults_of(self.rules.credentials, given))
         self.token_in = {offered}
         self.token_out, self.versions_url = given["token"], given["url"]
         self._save()

@@ -5,12 +5,13 @@ import binascii
 import html
 import json
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cpo.simulator.partner import KEEP_REQUESTS, VERSION, Partner, Refused, Seen, dump, now_text
+from cpo.simulator.partner import KEEP_REQUESTS, Partner, Refused, Seen, dump, now_text
 
 HANG_S, SLOW_S = 60.0, 1.5
 FAULTS = ("500", "429", "hang", "garbage", "auth-fail", "slow", "html", "3000", "2001", "drop")
@@ -44,7 +45,14 @@ class Handler(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         segments = [unquote(segment) for segment in split.path.split("/") if segment]
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        seen = Seen(self.command, _module(segments), self.path, None, dict(self.headers), time.monotonic())
+        seen = Seen(
+            self.command,
+            _module(segments, self.partner.version),
+            self.path,
+            None,
+            dict(self.headers),
+            time.monotonic(),
+        )
         with self.partner.lock:
             self.partner.requests.append(seen)
             del self.partner.requests[:-KEEP_REQUESTS]
@@ -68,12 +76,13 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self, seen: Seen, segments: list[str], query: dict[str, list[str]]) -> None:
         partner = self.partner
         if segments == ["ocpi", "versions"]:
-            return self._answer(200, 1000, [{"version": VERSION, "url": f"{partner.base}/ocpi/{VERSION}"}])
-        if segments == ["ocpi", VERSION]:
+            spoken = {"version": partner.offers, "url": f"{partner.base}/ocpi/{partner.version}"}
+            return self._answer(200, 1000, [spoken])
+        if segments == ["ocpi", partner.version]:
             return self._answer(200, 1000, partner.details())
-        if segments == ["ocpi", VERSION, "credentials"]:
+        if segments == ["ocpi", partner.version, "credentials"]:
             return self._credentials(seen)
-        if segments[:3] != ["ocpi", "emsp", VERSION] or seen.module not in partner.modules:
+        if segments[:3] != ["ocpi", "emsp", partner.version] or seen.module not in partner.modules:
             return self._answer(404, 2000, message="no such endpoint")
         rest = segments[4:]
         if seen.module == "tokens":
@@ -110,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         limit = min(int(query.get("limit", ["50"])[0]), partner.page_limit)
         headers = {"X-Total-Count": str(len(found)), "X-Limit": str(partner.page_limit)}
         if offset + limit < len(found):
-            url = f"{partner.base}/ocpi/emsp/{VERSION}/tokens/?offset={offset + limit}&limit={limit}"
+            url = f"{partner.base}/ocpi/emsp/{partner.version}/tokens/?offset={offset + limit}&limit={limit}"
             headers["Link"] = f'<{url}&date_from={since}>; rel="next"' if since else f'<{url}>; rel="next"'
         return self._answer(200, 1000, found[offset : offset + limit], headers=headers)
 
@@ -143,7 +152,14 @@ class Handler(BaseHTTPRequestHandler):
         routed = [name for name in self.headers if name.lower().startswith("ocpi-")]
         if routed and seen.module not in FUNCTIONAL:
             faults.append("routing headers on a configuration module")
-        if seen.module in FUNCTIONAL and not any(name.lower() == "ocpi-from-party-id" for name in routed):
+        if routed and not self.partner.rules.has_parties:
+            faults.append("routing headers in a version that has none")
+        has_sender = not self.partner.rules.has_parties
+        if (
+            seen.module in FUNCTIONAL
+            and not has_sender
+            and not any(name.lower() == "ocpi-from-party-id" for name in routed)
+        ):
             faults.append("no OCPI-from headers")
         self.partner.violations += [f"{seen.method} {seen.module}: {fault}" for fault in faults]
 
@@ -222,9 +238,10 @@ def page(partner: Partner) -> bytes:
     books = vars(partner.books)
     counts = ", ".join(f"{len(book)} {name}" for name, book in books.items())
     rows = "".join(
-        f"<tr><td>{_safe(c['id'])}<td>{_safe(c['end_date_time'])}<td>{_safe(c['cdr_location'].get('name'))}"
-        f"<td>{_safe(c['cdr_token']['uid'])}<td>{_safe(c['total_energy'])} kWh"
-        f"<td>{_safe(c['total_cost'].get('incl_vat', c['total_cost']['excl_vat']))} {_safe(c['currency'])}"
+        f"<tr><td>{_safe(c['id'])}<td>{_safe(_any(c, 'end_date_time', 'stop_date_time'))}"
+        f"<td>{_safe(_any(c, 'cdr_location', 'location').get('name'))}"
+        f"<td>{_safe(c['cdr_token']['uid'] if 'cdr_token' in c else c['auth_id'])}"
+        f"<td>{_safe(c['total_energy'])} kWh<td>{_safe(_total(c['total_cost']))} {_safe(c['currency'])}"
         for c in list(books["cdrs"].values())[-50:]
     )
     running = "".join(
@@ -242,12 +259,25 @@ def page(partner: Partner) -> bytes:
     ).encode()
 
 
+def _any(document: Mapping[str, Any], *names: str) -> Any:
+    return next(document[name] for name in names if name in document)
+
+
+def _total(price: Any) -> Any:
+    """The amount with taxes where it is told, whatever the version."""
+    if not isinstance(price, dict):
+        return price
+    if "before_taxes" in price:
+        return price["before_taxes"] + sum(tax["amount"] for tax in price.get("taxes", ()))
+    return price.get("incl_vat", price["excl_vat"])
+
+
 def _safe(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _module(segments: list[str]) -> str:
-    if segments[:3] == ["ocpi", "emsp", VERSION] and len(segments) > 3:
+def _module(segments: list[str], version: str) -> str:
+    if segments[:3] == ["ocpi", "emsp", version] and len(segments) > 3:
         return segments[3]
     return "credentials" if segments[-1:] == ["credentials"] else "versions"
 

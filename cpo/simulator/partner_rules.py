@@ -1,4 +1,6 @@
-"""What an OCPI 2.2.1 object must look like, as tables: the simulated partner is strict where real ones are.
+"""What an OCPI object must look like, as tables: the simulated partner is strict where real ones are.
+
+These are of 2.2.1; `partner_rules_211` and `partner_rules_230` say what differs.
 
 Written from the specification's tables alone, so that it referees the platform. A rule is a function that gives the
 faults of a value; a table names the rule of each member, `!` marks required ones, `+` lists that must not be empty.
@@ -8,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 Rule = Callable[[Any], Iterator[str]]
 
@@ -109,6 +111,16 @@ def table(**rules: Rule) -> Rule:
     marks = {"_r": "!", "_n": "+"}
     return partial(
         members, {n[:-2] + marks[n[-2:]] if n[-2:] in marks else n: rule for n, rule in rules.items()}
+    )
+
+
+def changed(rule: Any, *without: str, **rules: Rule) -> Rule:
+    """Return an object's table with members taken away and others put in their place, named as in `table`."""
+    kept = {name: each for name, each in rule.args[0].items() if name.rstrip("!+") not in without}
+    fresh: Any = table(**rules)
+    gone = {name.rstrip("!+") for name in fresh.args[0]}
+    return partial(
+        members, {n: each for n, each in kept.items() if n.rstrip("!+") not in gone} | fresh.args[0]
     )
 
 
@@ -226,7 +238,20 @@ ENDPOINT = table(identifier_r=string(32), role_r=words("SENDER RECEIVER"), url_r
 STATUS_PATCH = table(status_r=STATUSES, last_updated_r=moment)
 ENVELOPE = ("status_code", "timestamp")
 
+
+class Rules(NamedTuple):
+    """The tables of one version. `has_parties`: objects name their owner, endpoints their role."""
+
+    objects: Mapping[str, Rule]
+    credentials: Rule
+    endpoint: Rule
+    status_patch: Rule
+    has_parties: bool = True
+    has_fractions: bool = True
+
+
 OBJECTS: Mapping[str, Rule] = {"locations": LOCATION, "tariffs": TARIFF, "sessions": SESSION, "cdrs": CDR}
+RULES = Rules(OBJECTS, CREDENTIALS, ENDPOINT, STATUS_PATCH)
 
 
 def faults(rule: Rule, value: Any) -> list[str]:

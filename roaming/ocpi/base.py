@@ -184,6 +184,8 @@ class OcpiView(APIView):
         if isinstance(finished, Response):
             for name in ("X-Request-ID", "X-Correlation-ID"):
                 finished[name] = _message_id(request, name)
+            if isinstance(finished.data, dict) and "timestamp" in finished.data:
+                finished.data["timestamp"] = self.version.moment(finished.data["timestamp"])
             finished["Allow"] = ", ".join(self.allowed_methods)
             if self.is_functional:
                 self._swap_route(request, finished)

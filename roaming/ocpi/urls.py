@@ -46,11 +46,11 @@ def dispatch(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     for pattern, view in _SPLIT:
         names = _match(pattern, segments)
         if names is not None:
-            number = names.pop("version", versions.NEWEST.number)
+            number = names.pop("version", versions.OLDEST.number)  # what all of them can read
             here = versions.absolute("/".join(quote(segment, safe="") for segment in segments))
             answer: HttpResponseBase = view(request, version=versions.TABLE[number], here=here, **names)
             return answer
-    nowhere: HttpResponseBase = _NOWHERE(request, version=versions.NEWEST)
+    nowhere: HttpResponseBase = _NOWHERE(request, version=versions.OLDEST)
     return nowhere
 
 

@@ -35,7 +35,7 @@ class ConnectorSerializer(v230.ConnectorSerializer):
 
 class EvseSerializer(v230.EvseSerializer):
     def to_representation(self, instance: Evse) -> dict[str, Any]:
-        return _only(super().to_representation(instance), "capabilities", CAPABILITIES)
+        return only(super().to_representation(instance), "capabilities", CAPABILITIES)
 
     @staticmethod
     def connectors_of(evse: Evse) -> list[Connector]:
@@ -44,7 +44,7 @@ class EvseSerializer(v230.EvseSerializer):
 
 class LocationSerializer(v230.LocationSerializer):
     def to_representation(self, instance: Location) -> dict[str, Any]:
-        document = _only(super().to_representation(instance), "facilities", FACILITIES)
+        document = only(super().to_representation(instance), "facilities", FACILITIES)
         if document.get("parking_type") not in PARKING_TYPES:
             document.pop("parking_type", None)
         return document
@@ -60,12 +60,12 @@ class CdrTokenSerializer(v230.CdrTokenSerializer):
 
 
 class SessionSerializer(v230.SessionSerializer):
-    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
+    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> Any:
         return write_price(price, is_taxed=is_taxed)
 
 
 class CdrSerializer(v230.CdrSerializer):
-    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
+    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> Any:
         return write_price(price, is_taxed=is_taxed)
 
     def get_cdr_token(self, cdr: Any) -> dict[str, Any]:
@@ -80,6 +80,9 @@ class CredentialsSerializer(v230.CredentialsSerializer):
     hub_party_id = None  # type: ignore[assignment]  # DRF's way to take a field away
 
 
+write_credentials, hidden = v230.write_credentials, v230.hidden
+
+
 def write_price(price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
     """Write types#Price of 2.2.1: the taxes are summed up, or left out when they are not known."""
     before = Decimal(str(price["before_taxes"]))
@@ -89,7 +92,7 @@ def write_price(price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
     return {"excl_vat": before, "incl_vat": before + taxes}
 
 
-def _only(document: dict[str, Any], name: str, words: frozenset[str]) -> dict[str, Any]:
+def only(document: dict[str, Any], name: str, words: frozenset[str]) -> dict[str, Any]:
     """Keep of a list what this version's closed enumeration has."""
     kept = [word for word in document.pop(name, []) if word in words]
     return {**document, name: kept} if kept else document

@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 from billing.models import Cdr, Tariff
 from billing.tariff import model
+from billing.tariff.errors import TariffError
 from roaming import published, wire
 from roaming.ocpi import fields
 from roaming.ocpi.fields import CiString, Code, Document, Flag, Json, Moment, Text, Word
@@ -177,6 +178,8 @@ class CdrTokenSerializer(Document):
 class SessionSerializer(Document):
     """mod_sessions#Session."""
 
+    RELATED: tuple[str, ...] = ()  # what else of the rows is read, page by page
+
     country_code = serializers.CharField(source="station.location.operator.country_code")
     party_id = serializers.CharField(source="station.location.operator.party_id")
     id = serializers.CharField(source="uid")
@@ -214,7 +217,7 @@ class SessionSerializer(Document):
         cdr = self._cdr(session)
         return periods(cdr.charging_periods) if cdr else []
 
-    def get_total_cost(self, session: ChargingSession) -> dict[str, Any] | None:
+    def get_total_cost(self, session: ChargingSession) -> Any:
         cdr, cost = self._cdr(session), self._cost(session)
         if cdr is not None:
             return self.price(cdr.totals["total_cost"], is_taxed=cdr.total_after_taxes is not None)
@@ -228,7 +231,7 @@ class SessionSerializer(Document):
     def get_status(self, session: ChargingSession) -> str:
         return "ACTIVE" if session.status == ChargingSession.Status.ACTIVE else "COMPLETED"
 
-    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
+    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> Any:
         return write_price(price, is_taxed=is_taxed)
 
     def _cost(self, session: ChargingSession) -> Cost | None:
@@ -243,7 +246,7 @@ class SessionSerializer(Document):
 class CdrSerializer(Document):
     """mod_cdrs#CDR, from the sealed row."""
 
-    COSTS = (
+    COSTS: tuple[str, ...] = (
         "total_cost", "total_fixed_cost", "total_energy_cost", "total_time_cost", "total_parking_cost",
         "total_reservation_cost",
     )  # fmt: skip
@@ -294,7 +297,11 @@ class CdrSerializer(Document):
         return found
 
     def get_tariffs(self, cdr: Cdr) -> list[dict[str, Any]]:
-        return [tariff_document(cdr.tariff, self.context["version"].number)] if cdr.tariff else []
+        """Write the tariff; one that this version cannot express is left out, the amounts stand."""
+        try:
+            return [tariff_document(cdr.tariff, self.context["version"].number)] if cdr.tariff else []
+        except TariffError:
+            return []
 
     def get_charging_periods(self, cdr: Cdr) -> list[dict[str, Any]]:
         return periods(cdr.charging_periods)
@@ -318,7 +325,7 @@ class CdrSerializer(Document):
     def get_credit_reference_id(self, cdr: Cdr) -> str | None:
         return cdr.credit_reference.uid if cdr.credit_reference else None
 
-    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:
+    def price(self, price: Mapping[str, Any], *, is_taxed: bool) -> Any:
         return write_price(price, is_taxed=is_taxed)
 
 
@@ -372,6 +379,16 @@ class CredentialsSerializer(Document):
         if any(character.isspace() for character in token):
             raise serializers.ValidationError("only printable characters without spaces")
         return token
+
+
+def write_credentials(token: str, url: str, roles: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write our credentials (credentials#Credentials object)."""
+    return {"token": token, "url": url, "roles": roles}
+
+
+def hidden(row: Location, document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return method and body that hide a location which a partner knows (mod_locations#Location publish)."""
+    return "PATCH", {"publish": False, "last_updated": row.last_updated}
 
 
 def write_price(price: Mapping[str, Any], *, is_taxed: bool) -> dict[str, Any]:

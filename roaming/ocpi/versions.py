@@ -5,13 +5,14 @@ Each row names the serializers and the modules that we serve. A partner and we s
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from django.conf import settings
 
-from roaming.ocpi import v221
+from roaming.ocpi import v211, v221, v230
 
 SENDER, RECEIVER = "SENDER", "RECEIVER"
 
@@ -42,6 +43,9 @@ class Version:
     number: str
     shapes: ModuleType
     modules: tuple[Module, ...] = MODULES
+    has_parties: bool = True  # several behind one connection: roles, routing headers, owners named in objects
+    has_fractions: bool = True  # of seconds, in DateTime
+    has_credits: bool = True  # CDRs that take back another
 
     @cached_property
     def location(self) -> Any:
@@ -79,6 +83,10 @@ class Version:
     def credentials(self) -> Any:
         return self.shapes.CredentialsSerializer
 
+    def moment(self, at: datetime) -> datetime:
+        """Return an instant as exactly as the version can write it."""
+        return at if self.has_fractions else at.replace(microsecond=0)
+
     @property
     def url(self) -> str:
         """Return the absolute URL of the version's details."""
@@ -87,17 +95,24 @@ class Version:
     def endpoints(self) -> list[dict[str, str]]:
         """Return version_information_endpoint#Endpoint objects; URLs end with `/` so that both ways to append work."""
         return [
-            {
-                "identifier": module.identifier,
-                "role": module.role,
+            {"identifier": module.identifier}
+            | ({"role": module.role} if self.has_parties else {})
+            | {
                 "url": absolute(module.path.format(version=self.number) + "/"),
             }
             for module in self.modules
         ]
 
 
-TABLE = {version.number: version for version in (Version("2.2.1", v221),)}  # oldest first
-NEWEST = next(reversed(TABLE.values()))
+TABLE = {
+    version.number: version
+    for version in (
+        Version("2.1.1", v211, has_parties=False, has_fractions=False, has_credits=False),
+        Version("2.2.1", v221),
+        Version("2.3.0", v230),
+    )
+}  # oldest first
+OLDEST, NEWEST = next(iter(TABLE.values())), next(reversed(TABLE.values()))
 
 
 def absolute(path: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from cpo.lib import clock
 from roaming import documents, visibility
-from roaming.ocpi.versions import NEWEST
+from roaming.ocpi.versions import of
 from roaming.visibility import VisibleTo
 from stations.models import ChargingSession, Location
 from tests import factories
@@ -161,10 +161,10 @@ def test_a_page_of_running_sessions_costs_the_same_queries_however_many_there_ar
     for number in range(4):
         drive(network(), uid=f"EMP-{number}", started_at=started_at, energy_wh=Decimal(6000))
     rows = list(VisibleTo(connection_of(partner)).sessions())
-    documents.sessions(rows, NEWEST)
+    documents.sessions(rows, of("2.2.1"))
 
     with django_assert_max_num_queries(10):
-        written = documents.sessions(rows, NEWEST)
+        written = documents.sessions(rows, of("2.2.1"))
 
     assert [document["total_cost"]["excl_vat"] for document in written] == [Decimal("1.5")] * 4
 
@@ -177,4 +177,4 @@ def test_a_page_of_locations_costs_the_same_queries_however_many_there_are(
     rows = visibility.whole(VisibleTo(connection_of(partner)).locations())
 
     with django_assert_max_num_queries(6):
-        assert len(documents.locations(list(rows), NEWEST)) == 4
+        assert len(documents.locations(list(rows), of("2.2.1"))) == 4

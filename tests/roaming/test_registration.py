@@ -165,10 +165,10 @@ def test_an_unreachable_platform_is_3001_and_leaves_token_a_usable(platform, par
     assert connection_of(partner).is_registered
 
 
-def test_a_partner_without_our_version_is_3002(platform, partners, monkeypatch):
+def test_a_partner_without_our_version_is_3002(platform, partners):
     partner = partners()
     _, token_a = registration.issue_token_a(partner.name)
-    monkeypatch.setattr("cpo.simulator.partner_http.VERSION", "2.0")
+    partner.offers = "2.0"
 
     with pytest.raises(Refused, match="3002"):
         partner.register(f"{platform}/ocpi/versions", token_a)

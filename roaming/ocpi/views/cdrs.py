@@ -17,27 +17,32 @@ from stations.models import Operator
 DISORDER = timedelta(minutes=10)  # a row with a smaller id may be this much younger: transactions overlap
 
 
-class CdrsView(OcpiView):
-    """GET the list, oldest first."""
-
+class _Cdrs(OcpiView):
     module = "cdrs"
+
+    def rows(self) -> QuerySet[Cdr]:
+        """Return the partner's CDRs that his version has words for."""
+        rows = self.visible.cdrs()
+        return rows if self.version.has_credits else rows.filter(is_credit=False)
+
+
+class CdrsView(_Cdrs):
+    """GET the list, oldest first."""
 
     def get(self, request: Request, **_names: Any) -> Response:
         window = Window.read(request.query_params)
-        rows = issued(self.visible.cdrs(), window.date_from, window.date_to)
+        rows = issued(self.rows(), window.date_from, window.date_to)
         page = self.page(rows, window, only_grows=True)
         return answer(documents.cdrs(page.rows, self.version), headers=page.headers)
 
 
-class CdrView(OcpiView):
+class CdrView(_Cdrs):
     """GET one CDR."""
-
-    module = "cdrs"
 
     def get(self, request: Request, uid: str, **_names: Any) -> Response:
         same = {uid, uid.lower(), uid[:-2].lower() + uid[-2:].upper()}  # a credit CDR ends in -C
         operators = list(Operator.objects.values_list("pk", flat=True))  # the index begins with them
-        found = self.visible.cdrs().filter(operator__in=operators, uid__in=same).first()
+        found = self.rows().filter(operator__in=operators, uid__in=same).first()
         if found is None:
             raise Missing(message="unknown CDR")
         return answer(documents.cdrs([found], self.version)[0])
