@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from billing.models import Cdr, Tariff
+from billing.models import Cdr, Payment, Tariff
 from cpo.models import ApiToken, AuditEvent, Membership, Role
 from roaming.models import Connection
 from stations.models import (
@@ -83,6 +83,8 @@ ACTIONS: dict[str, frozenset[Role]] = {
     "tariff.write": frozenset({_PRICING, _ADMIN}),
     "cdr.export": frozenset({_FINANCE, _AUDITOR, _ADMIN}),
     "cdr.credit": frozenset({_FINANCE, _ADMIN}),
+    "payment.refund": frozenset({_FINANCE, _ADMIN}),
+    "payment.start": frozenset({_OPERATOR, _ADMIN}),  # for a payment that a kiosk had authorised
     "partner.view": frozenset({_ROAMING, _AUDITOR, _ADMIN}),
     "partner.write": frozenset({_ROAMING, _ADMIN}),
     "audit.view": frozenset({_AUDITOR, _ADMIN}),
@@ -382,6 +384,11 @@ def cdrs(principal: Principal) -> QuerySet[Cdr]:
     if principal.location_ids is not None:
         rows = rows.filter(site_id__in=principal.location_ids)
     return rows
+
+
+def payments(principal: Principal) -> QuerySet[Payment]:
+    """Ad hoc payments at stations in scope."""
+    return Payment.objects.filter(**_limits(principal, "station__location"))
 
 
 def tariffs(principal: Principal) -> QuerySet[Tariff]:

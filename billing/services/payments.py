@@ -37,6 +37,10 @@ TOKEN_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - an alphabet
 AT_ONCE = 200
 
 
+class PaymentTaken(BillingError):
+    """The payment service's reference is known already, for another station."""
+
+
 def advance(ids: Iterable[int]) -> int:
     """Bring these payments as far as they can be brought now; return how many were looked at."""
     return sum(_advance(pk) for pk in ids)
@@ -473,14 +477,13 @@ def take_over(
 ) -> Payment:
     """Take a payment that somebody else had authorised: a kiosk (C24), or a terminal that leaves it to us (C21.FR.05).
 
-    The same reference again is the same payment. Raise `NoProvider` when none is set up, `BillingError` for a reference
-    that is another station's.
+    The same reference again is the same payment. Raise `NoProvider` when none is set up, `PaymentTaken`.
     """
     name = psp.provider().name
     existing = Payment.objects.filter(provider=name, reference=reference).first()
     if existing is not None:
         if existing.station_id != station.pk:
-            raise BillingError("this payment is known, for another station")
+            raise PaymentTaken("this payment is known, for another station")
         return existing
     now = clock.now()
     payment = Payment.objects.create(

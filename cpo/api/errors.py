@@ -14,7 +14,10 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 from billing.errors import NotBillable, UnknownOperator
+from billing.psp import NoProvider
 from billing.services.exports import InvalidStyle
+from billing.services.payments import PaymentTaken
+from billing.services.refunds import NotRefundable
 from billing.tariff.errors import CannotExpress, CannotPrice, FaultAt
 from roaming.handshake import HandshakeFailed
 from roaming.registration import AlreadyRegistered, NotRegistered
@@ -80,6 +83,9 @@ DOMAIN: dict[type[Exception], tuple[int, str, str]] = {
     HandshakeFailed: (422, "handshake_failed", ""),
     CannotPrice: (422, "cannot_price", ""),
     CannotExpress: (422, "cannot_express", ""),
+    NoProvider: (409, "no_provider", ""),
+    NotRefundable: (409, "not_refundable", "amount"),
+    PaymentTaken: (409, "payment_taken", "reference"),
 }
 
 

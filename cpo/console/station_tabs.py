@@ -25,11 +25,15 @@ from cpo.console import (
     monitoring_tab,
     network_tab,
     now_tab,
+    payment_tab,
     quirks_tab,
     reservations_tab,
     security_profiles_tab,
     sessions_tab,
     smart_charging_tab,
+    start_tab,
+    streams_tab,
+    vehicles_tab,
 )
 from cpo.console.tab import Seen, Shown
 from stations.models import ChargingStation
@@ -94,6 +98,7 @@ TABS = (
     ),
     StationTab("history", "overview", _("History"), "history", history_tab.show),
     StationTab("sessions", "sessions", _("Sessions"), "bolt", sessions_tab.show),
+    StationTab("start", "sessions", _("Start"), "player-play", start_tab.show, sees_connectors=True),
     StationTab(
         "reservations",
         "sessions",
@@ -124,12 +129,27 @@ TABS = (
         styles=(UPLOT_STYLE,),
     ),
     StationTab(
+        "vehicles",
+        "charging",
+        _("Vehicles and others"),
+        "plug",
+        vehicles_tab.show,
+        actions=frozenset({"GetChargingProfiles"}),
+    ),
+    StationTab(
         "energy",
         "charging",
         _("Grid and prices"),
         "bolt",
         lambda s: Shown(energy_tab.parts(s.station), energy_tab.form()),
         actions=frozenset({"SetDERControl", "RequestBatterySwap", "SetDefaultTariff", "AFRRSignal"}),
+    ),
+    StationTab(
+        "payment",
+        "charging",
+        _("Payment"),
+        "credit-card",
+        lambda s: Shown(payment_tab.parts(s.station), payment_tab.beside(s.station)),
     ),
     StationTab(
         "display",
@@ -147,6 +167,14 @@ TABS = (
         "alert-circle",
         lambda s: Shown(monitoring_tab.parts(s.station), monitoring_tab.form(s.request, s.station)),
         actions=frozenset({"SetVariableMonitoring"}),
+    ),
+    StationTab(
+        "streams",
+        "configuration",
+        _("Event streams"),
+        "activity",
+        streams_tab.show,
+        actions=frozenset({"AdjustPeriodicEventStream"}),
     ),
     StationTab(
         "quirks",

@@ -3,7 +3,7 @@
 `station:7` is the station as its page shows it, `frames:7` its message log, which changes far more often.
 """
 
-from billing.events import CdrIssued, TariffChanged
+from billing.events import CdrIssued, PaymentChanged, TariffChanged
 from cpo.lib import events, nudge
 from stations.events import (
     AvailabilityChanged,
@@ -199,3 +199,8 @@ def cdr_issued(event: CdrIssued) -> None:
 @events.subscribe(TariffChanged)
 def tariff_changed(event: TariffChanged) -> None:
     nudge.topics("tariffs")
+
+
+@events.subscribe(PaymentChanged)
+def payment_changed(event: PaymentChanged) -> None:
+    nudge.topics("payments", f"station:{event.station_id}")

@@ -22,6 +22,7 @@ from cpo.console.views import (
     overview,
     partner_actions,
     partners,
+    payments,
     quirks,
     reservations,
     review,
@@ -37,6 +38,7 @@ from cpo.console.views import (
     token_groups,
     tokens,
     unknown_tokens,
+    vehicles,
 )
 
 
@@ -110,10 +112,40 @@ urlpatterns = [
         display.put_again,
         name="station-display-again",
     ),
+    path(
+        "stations/<str:identity>/energy/again/<str:control_id>/",
+        vehicles.control_again,
+        name="station-der-again",
+    ),
+    path("stations/<str:identity>/vehicles/ask/", vehicles.ask_report, name="station-profiles-ask"),
+    path(
+        "stations/<str:identity>/vehicles/<str:uid>/renegotiate/",
+        vehicles.renegotiate,
+        name="session-renegotiate",
+    ),
+    path("stations/<str:identity>/vehicles/<str:uid>/priority/", vehicles.priority, name="session-priority"),
+    path(
+        "stations/<str:identity>/vehicles/<str:uid>/values/", vehicles.values, name="station-profile-values"
+    ),
+    path("stations/<str:identity>/start/", vehicles.start, name="station-start"),
+    path("stations/<str:identity>/streams/read/", vehicles.read_streams, name="station-streams-read"),
+    path(
+        "stations/<str:identity>/streams/<int:number>/adjust/",
+        vehicles.adjust_stream,
+        name="station-stream-adjust",
+    ),
+    path(
+        "stations/<str:identity>/streams/<int:number>/close/",
+        vehicles.close_stream,
+        name="station-stream-close",
+    ),
+    path("sessions/<str:uid>/limits/", vehicles.limit_session, name="session-limits"),
     path("stations/<str:identity>/energy/ask/", energy.ask, name="station-energy-ask"),
     path("stations/<str:identity>/energy/swap/", energy.request_swap, name="station-swap"),
     path("stations/<str:identity>/energy/signal/", energy.send_signal, name="station-signal"),
     path("stations/<str:identity>/energy/tariffs/", energy.install_tariffs, name="station-tariffs-install"),
+    path("stations/<str:identity>/payment-code/", payments.set_up_codes, name="station-payment-code"),
+    path("stations/<str:identity>/stickers/", payments.stickers, name="station-stickers"),
     path("stations/<str:identity>/reserve/", reservations.reserve, name="station-reserve"),
     path(
         "stations/<str:identity>/availability/<int:pk>/forget/", reservations.forget_wish, name="wish-forget"
@@ -274,6 +306,9 @@ urlpatterns = [
     path("tokens/<int:pk>/status/", tokens.set_status, name="token-status"),
     path("tariffs/", tariffs.tariffs, name="tariffs"),
     path("tariffs/<int:pk>/", tariffs.tariff, name="tariff"),
+    path("finance/payments/", payments.payments, name="payments"),
+    path("finance/payments/<str:uid>/", payments.payment, name="payment"),
+    path("finance/payments/<str:uid>/refund/", payments.refund, name="payment-refund"),
     path("finance/cdrs/", cdrs.cdrs, name="cdrs"),
     path("finance/cdrs/export/", cdrs.export, name="cdrs-export"),
     path("finance/cdrs/<int:pk>/", cdrs.cdr, name="cdr"),

@@ -124,6 +124,21 @@ DISPLAY_REPORT = {
     "unanswered": Look("alert-triangle", "warn", _("No answer"), _("Read again, or look at its connection.")),
 }
 
+NEEDS = {
+    "Accepted": Look("check", "ok", _("A schedule is sent")),
+    "Processing": Look("hourglass", "info", _("Waits for its session")),
+    "Rejected": Look(
+        "hand-stop", "warn", _("Refused"), _("The reason is below; it may charge by the defaults.")
+    ),
+    "NoChargingProfile": Look("x", "idle", _("No schedule"), _("It charges by the defaults.")),
+}
+PROFILE_REPORT = {
+    "asked": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "receiving": Look("hourglass", "info", _("Comes in parts")),
+    "complete": Look("check", "ok", _("Complete")),
+    "refused": Look("hand-stop", "warn", _("Refused"), _("The station does not tell: see its messages.")),
+    "unanswered": Look("help-circle", "warn", _("Not answered"), _("Ask again once the station is back.")),
+}
 ENERGY = {
     "alarm": Look("alert-triangle", "warn", _("Now"), _("It deviates because of the grid.")),
     "wanted": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
@@ -135,6 +150,7 @@ ENERGY = {
     "superseded": Look("clock", "idle", _("Superseded")),
     "ended": Look("clock", "idle", _("Ended")),
     "cleared": Look("x", "idle", _("Not there")),
+    "lost": Look("alert-triangle", "warn", _("Lost"), _("The station no longer has it: send it again.")),
     "inserted": Look("bolt", "live", _("Batteries in")),
     "done": Look("check", "ok", _("Exchanged")),
     "not_taken": Look("alert-triangle", "warn", _("Not taken"), _("The driver left without: call them.")),
@@ -430,7 +446,10 @@ NETWORK_SLOT = {
     "asked": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
     "accepted": Look("circle-check", "ok", _("Taken")),
     "rejected": Look(
-        "circle-x", "bad", _("Refused"), _("Check slot, address and interface against what the station can do.")
+        "circle-x",
+        "bad",
+        _("Refused"),
+        _("Check slot, address and interface against what the station can do."),
     ),
     "failed": Look("circle-x", "bad", _("Not stored"), _("The station could not store it: send it again.")),
     "unknown": Look(
@@ -680,3 +699,32 @@ def of_command(status: str, result: object) -> Look:
         if word:
             return Look("circle-check", "ok", word)
     return COMMAND.get(status, Look("help-circle", "idle", status))
+
+
+PAYMENT = {
+    "opened": Look("hourglass", "info", _("At the payment service"), _("The driver has not paid yet.")),
+    "authorised": Look("credit-card", "info", _("Authorised"), _("The station is asked to start next.")),
+    "starting": Look(
+        "player-play", "info", _("Starting"), _("The station was asked; the session is awaited.")
+    ),
+    "charging": Look("bolt", "live", _("Charging"), _("Captured as soon as the session's CDR is there.")),
+    "capturing": Look(
+        "hourglass", "info", _("Capturing"), _("Asked again until the payment service answers.")
+    ),
+    "captured": Look("circle-check", "ok", _("Captured")),
+    "cancelling": Look(
+        "hourglass", "idle", _("Releasing"), _("Asked again until the payment service answers.")
+    ),
+    "cancelled": Look("ban", "idle", _("Released"), _("Nothing was charged.")),
+    "failed": Look("alert-triangle", "bad", _("Failed"), _("The review item has the figures.")),
+}
+REFUND = {
+    "asked": Look("hourglass", "info", _("Asked for")),
+    "done": Look("circle-check", "ok", _("Given back")),
+    "refused": Look("circle-x", "bad", _("Refused"), _("The payment service says why.")),
+}
+PAYMENT_CODE = {
+    "asked": Look("hourglass", "info", _("Told to the station"), _("It has not agreed yet.")),
+    "in_force": Look("circle-check", "ok", _("On the display")),
+    "refused": Look("circle-x", "bad", _("Refused"), _("The station has no such codes: use stickers.")),
+}

@@ -25,9 +25,10 @@ MAY = {
         "onboarding.accept", "session.close", "review.resolve", "token.write", "local_list.write",
         "session.correct", "session.release", "reservation.write", "certificate.revoke", "configuration.write",
         "charging_profile.write", "display.write", "station.security", "site_power.write", "site_power.meter",
+        "payment.start",
     },
     "pricing": {"tariff.write"},
-    "finance": {"cdr.export", "cdr.credit", "review.resolve", "session.correct", "session.release"},
+    "finance": {"cdr.export", "cdr.credit", "payment.refund", "review.resolve", "session.correct", "session.release"},
     "roaming": {"partner.view", "partner.write"},
     "auditor": {
         "firmware.view", "log.view", "message.view", "onboarding.view", "cdr.export", "partner.view", "audit.view",

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.models import Payment
 from billing.services import cdrs
 from cpo.lib import clock
 from roaming import registration
@@ -85,6 +86,15 @@ def theirs():
         "station": charger.identity,
         "command": command.uid,
         "session": session.uid,
+        "payment": Payment.objects.create(
+            station=charger,
+            source="kiosk",
+            provider="gateway",
+            currency="EUR",
+            amount=1,
+            created_at=now,
+            last_updated=now,
+        ).uid,
         "reservation": reservations.reserve(
             charger, id_token="TWO-ID", expires_at=now + timedelta(hours=1)
         ).reservation.uid,

@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from billing.models import Payment
 from billing.services import cdrs
 from cpo.lib import clock
 from roaming.models import Connection, Exchange, Push, RemoteParty
@@ -24,6 +25,7 @@ from stations.models import (
     StationAlias,
     StationCertificate,
     UnknownToken,
+    WebPaymentCode,
 )
 from stations.services import (
     authorization,
@@ -151,7 +153,32 @@ def build(**texts: Any) -> SimpleNamespace:
         **_security(station, hostile),
         **_files(station, hostile),
         **_edges(station, cdr, hostile),
+        payment=_payment(station, cdr, hostile),
     )
+
+
+def _payment(station: ChargingStation, cdr: Any, hostile: str) -> Payment:
+    """Make a payment that was captured, with a refund, a notice and a worry, and codes on the display."""
+    now = clock.now()
+    made = Payment.objects.create(
+        source="dynamic", station=station, evse=station.evses.get(number=2), session=cdr.session, cdr=cdr,
+        provider="gateway", reference=hostile[:255] or "pay-1", details={"PaymentBrand": hostile[:100] or "VISA"},
+        currency="EUR", amount=50, authorised_amount=50, capture_amount=3, captured_amount=3, state="captured",
+        reason=hostile[:100], last_error=hostile[:255], created_at=now, authorised_at=now, settled_at=now,
+        last_updated=now,
+    )  # fmt: skip
+    made.refunds.create(amount=1, reason=hostile[:255], asked_by=hostile[:100] or "ada", created_at=now)
+    made.notices.create(
+        provider="gateway", event_id=hostile[:255] or "1", kind=hostile[:100] or "x", received_at=now
+    )
+    review.raise_item(
+        "billing_failed", key=f"payment:{made.uid}:differs", summary=hostile[:255], station=station
+    )
+    WebPaymentCode.objects.create(
+        station=station, secret="", validity_s=60, length=8, url_template=hostile[:2000] or "x", reason=hostile[:255],
+        requested_by=hostile[:100], changed_at=now,
+    )  # fmt: skip
+    return made
 
 
 def _files(station: ChargingStation, hostile: str) -> dict[str, Any]:

@@ -58,6 +58,7 @@ TOLD: list[tuple[Any, set[str]]] = [
     (station_events.OnboardingChanged("X"), {"overview", "onboarding"}),
     (billing_events.CdrIssued(1, 5), {"overview", "cdrs", "sessions", "session:5"}),
     (billing_events.TariffChanged(1), {"tariffs"}),
+    (billing_events.PaymentChanged(1, 7), {"payments", "station:7"}),
 ]
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from billing.models import Payment, Refund
 from billing.tariff import model
 from cpo.console import tariff_words, words
 from cpo.console.words import Look
 from roaming.models import Connection, Push
 from stations.models import (
     AvailabilityWish,
+    ChargingNeeds,
     ChargingSession,
     Command,
     ConnectorStatus,
@@ -21,11 +23,13 @@ from stations.models import (
     IdToken,
     NetworkProfile,
     PasswordChange,
+    ProfileReport,
     RemoteRequest,
     Reservation,
     ReviewItem,
     SecurityProfileChange,
     StationCertificate,
+    WebPaymentCode,
 )
 from stations.services import security
 from tests import factories
@@ -52,6 +56,11 @@ TABLES = {
     "PASSWORD_CHANGE": PasswordChange.Status.values,
     "DISPLAY": [*DisplayMessage.State.values, *DisplayMessage.Drift.values],
     "DISPLAY_REPORT": DisplayReport.State.values,
+    "PAYMENT": Payment.State.values,
+    "REFUND": Refund.State.values,
+    "PAYMENT_CODE": WebPaymentCode.State.values,
+    "NEEDS": ChargingNeeds.Status.values,
+    "PROFILE_REPORT": ProfileReport.State.values,
 }
 
 
