@@ -30,10 +30,26 @@ def check(version: str, action: str, payload: dict[str, Any]) -> None:
 
 
 def outcome(command: Command, answer: dict[str, Any] | None) -> None:
-    """Let the handler that the action's route names act on what became of a command."""
-    handler = CONTENTS[command.station.ocpp_version or DEFAULT_VERSION].outbound.get(command.action)
+    """Let the handler that the action's route names act on what became of a command.
+
+    What was never answered may be in the words of a version that the station spoke before.
+    """
+    version = command.station.ocpp_version or DEFAULT_VERSION
+    if answer is None:
+        version = _written_in(command, likely=version)
+    handler = CONTENTS[version].outbound.get(command.action)
     if handler is not None:
         handler(command, answer)
+
+
+def _written_in(command: Command, *, likely: str) -> str:
+    """Return the version in whose words a command is; `likely` where it is in those of none."""
+
+    def fits(version: str) -> bool:
+        is_known = command.action in CONTENTS[version].outbound
+        return is_known and codec.request_fault(version, command.action, command.payload) is None
+
+    return next((version for version in (likely, *CONTENTS) if fits(version)), likely)
 
 
 def write(version: str, request: str, facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:

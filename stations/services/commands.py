@@ -22,13 +22,16 @@ from cpo.lib import clock, events, keyring, redact
 from stations.events import CommandChanged
 from stations.models import ChargingStation, Command
 from stations.services import guarded_commands, password_changes, review, sealed, wake
-from stations.services.errors import NotOpen, StationOffline
+from stations.services.errors import InvalidPayload, NotOpen, StationOffline, UnknownAction
 from stations.services.guarded_keys import without_secrets
 
 log = structlog.get_logger(__name__)
 
 Status = Command.Status
 LONGEST_CALL = timedelta(minutes=15)
+_OTHER_VERSION = (
+    "it was asked for in the words of another version; the station speaks OCPP {version} now: {error}"
+)
 AUTOMATIC = -10  # priority of what nobody asked for: it lets an operator's command pass
 
 
@@ -94,25 +97,31 @@ def queue(
 def claim(station_id: int, *, epoch: int, is_asked_for: bool = False) -> Command | None:
     """Take the first waiting command for the owner of this epoch's socket and mark it sent; None if none waits.
 
-    With `is_asked_for`, automatic ones go on waiting.
+    With `is_asked_for`, automatic ones go on waiting. What the version that the station speaks now has no words for has
+    failed: it came back with another one since.
     """
-    if not ChargingStation.objects.filter(pk=station_id, epoch=epoch).exists():
+    version = (
+        ChargingStation.objects.filter(pk=station_id, epoch=epoch)
+        .values_list("ocpp_version", flat=True)
+        .first()
+    )
+    if version is None:
         return None
-    now = clock.now()
     waiting = Command.objects.select_for_update(skip_locked=True).filter(
-        station_id=station_id, status=Status.QUEUED, expires_at__gt=now
+        station_id=station_id, status=Status.QUEUED, expires_at__gt=clock.now()
     )
     if is_asked_for:
         waiting = waiting.filter(priority__gte=0)
-    command = waiting.order_by("-priority", "id").first()
-    if command is None:
-        return None
-    command.status = Status.SENT
-    command.sent_at = now
-    command.sent_epoch = epoch
-    command.save(update_fields=["status", "sent_at", "sent_epoch"])
-    _publish(command)
-    return _readable(command)
+    while (command := waiting.order_by("-priority", "id").first()) is not None:
+        command.status = Status.SENT
+        command.sent_at = clock.now()
+        command.sent_epoch = epoch
+        command.save(update_fields=["status", "sent_at", "sent_epoch"])
+        _publish(command)
+        readable = _readable(command)
+        if readable is not None and _fits(readable, version):
+            return readable
+    return None
 
 
 @transaction.atomic(savepoint=False)
@@ -234,6 +243,20 @@ def stations_with_queue(station_ids: list[int]) -> list[int]:
     """Return which of these stations have a command waiting."""
     waiting = Command.objects.filter(station_id__in=station_ids, status=Status.QUEUED)
     return list(waiting.values_list("station_id", flat=True).distinct())
+
+
+def _fits(command: Command, version: str) -> bool:
+    """Tell whether the version takes the command; one that it does not take has failed unsent."""
+    try:
+        _checker()(version, command.action, command.payload)
+    except (UnknownAction, InvalidPayload) as error:
+        command.refresh_from_db()
+        command.error_description = _OTHER_VERSION.format(version=version, error=error)[:255]
+        command.sent_at = None
+        command.save(update_fields=["sent_at"])
+        _finish(command, Status.FAILED)
+        return False
+    return True
 
 
 def _readable(command: Command) -> Command | None:

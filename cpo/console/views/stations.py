@@ -15,6 +15,7 @@ from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, render
 from cpo.console.tab import Seen
 from stations.models import ChargingSession, ChargingStation, Connector, ConnectorStatus, Evse
+from stations.ocpp import pipeline
 from stations.services import availability
 
 _CONNECTORS = Prefetch("evses__connectors", queryset=Connector.objects.order_by("number"))
@@ -36,6 +37,7 @@ def stations(request: ConsoleRequest) -> HttpResponse:
             ("offline", words.OFFLINE.word),
             ("never", words.NEVER.word),
         ],
+        versions=list(pipeline.CONTENTS),
         filters=request.GET,
     )
 
@@ -63,6 +65,8 @@ def _filtered(rows: QuerySet[ChargingStation], query: dict[str, str]) -> QuerySe
     if query.get("status"):
         here = Connector.objects.filter(evse__station=OuterRef("pk"), status=query["status"])
         rows = rows.filter(Exists(here))
+    if query.get("version"):
+        rows = rows.filter(ocpp_version=query["version"])
     match query.get("connection"):
         case "online":
             rows = rows.filter(is_online=True)
