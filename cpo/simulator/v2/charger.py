@@ -15,7 +15,7 @@ from cpo.simulator import local_list, reservations, smart_charging
 from cpo.simulator.answers import Payload
 from cpo.simulator.memory import Memory
 from cpo.simulator.outlet import Car
-from cpo.simulator.v2 import translation
+from cpo.simulator.v2 import display, translation
 from cpo.simulator.v2.station import GONE, ChargingStation, token_of
 from cpo.simulator.v2.transaction import TRIGGERS, Transaction
 
@@ -96,6 +96,8 @@ class Charger(ChargingStation):
         trigger = TRIGGERS.get(reason, "AbnormalCondition")
         self.event(transaction, "Ended", trigger, readings="Transaction.End", **fields)
         await self.outbox.settled(transaction.records[-1])
+        display.read(self, transaction)
+        self.display.forget(transaction.id)
         transaction.ended.set()
 
     async def charge(
@@ -199,6 +201,7 @@ class Charger(ChargingStation):
             transaction.state = state
             self.event(transaction, "Updated", "ChargingStateChanged")
             await self.outbox.settled(transaction.records[-1])
+            display.read(self, transaction)
 
     async def _deliver_energy(self, transaction: Transaction, duration_s: int | None) -> None:
         """Meter until the time is over, nothing flows any more, or somebody asks to stop."""
@@ -215,6 +218,7 @@ class Charger(ChargingStation):
             if left_s != 0 and (outlet.power_w or outlet.is_paused) and not transaction.stop_asked.is_set():
                 self.event(transaction, "Updated", "MeterValuePeriodic", readings="Sample.Periodic")
                 await self.outbox.settled(transaction.records[-1])
+                display.read(self, transaction)
 
     async def _pass(self, transaction: Transaction, seconds: int) -> None:
         """Let time and energy flow until `seconds` are over or the transaction is asked to stop."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from cpo.simulator import files
 from cpo.simulator.answers import Answer, Payload, Reaction
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import certificates, customers, publishing, translation, variables
+from cpo.simulator.v2 import certificates, customers, display, publishing, translation, variables
 
 if TYPE_CHECKING:
     from cpo.simulator.v2.charger import Charger
@@ -134,12 +134,6 @@ async def data_transfer(station: "Charger", payload: Payload) -> Payload:
     return ACCEPTED | ({"data": payload["data"]} if "data" in payload else {})
 
 
-async def cost_updated(station: "Charger", payload: Payload) -> Payload:
-    """I02: the display would show it."""
-    station.shown_costs[payload["transactionId"]] = payload["totalCost"]
-    return {}
-
-
 async def set_network_profile(station: "Charger", payload: Payload) -> Payload:
     """B09: stored, used when its slot comes first."""
     station.network_profiles[payload["configurationSlot"]] = payload["connectionData"]
@@ -151,12 +145,14 @@ REACTIONS: dict[str, Reaction] = {
     "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": change_availability,
     "ClearCache": clear_cache,
+    "ClearDisplayMessage": display.clear_display_message,
     "ClearChargingProfile": translation.clear_charging_profile,
-    "CostUpdated": cost_updated,
+    "CostUpdated": display.cost_updated,
     "DataTransfer": data_transfer,
     "DeleteCertificate": certificates.delete_certificate,
     "GetBaseReport": get_report,
     "GetCompositeSchedule": translation.get_composite_schedule,
+    "GetDisplayMessages": display.get_display_messages,
     "GetInstalledCertificateIds": certificates.get_installed_certificate_ids,
     "GetLocalListVersion": translation.get_local_list_version,
     "GetLog": files.get_log,
@@ -170,6 +166,7 @@ REACTIONS: dict[str, Reaction] = {
     "Reset": reset,
     "SendLocalList": translation.send_local_list,
     "SetChargingProfile": translation.set_charging_profile,
+    "SetDisplayMessage": display.set_display_message,
     "SetNetworkProfile": set_network_profile,
     "SetVariables": set_variables,
     "TriggerMessage": trigger_message,

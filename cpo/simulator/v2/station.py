@@ -12,7 +12,7 @@ from cpo.simulator.answers import Payload
 from cpo.simulator.reservations import Held
 from cpo.simulator.station import GONE, Station
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import publishing, variables
+from cpo.simulator.v2 import display, publishing, variables
 from cpo.simulator.v2.queue import EventQueue
 from cpo.simulator.v2.reactions import REACTIONS
 from cpo.simulator.v2.transaction import Transaction
@@ -47,7 +47,9 @@ class ChargingStation(Station):
         self.boot_reason = "PowerUp"
         self.update_request_id: int | None = None
         self.profile_for: dict[int, Payload] = {}  # of a remote start that was accepted
-        self.shown_costs: dict[str, Any] = {}
+        self.shown_costs: dict[str, Any] = {}  # by transaction
+        self.display = display.Display()
+        self.model_of |= display.variables()
         self.network_profiles: dict[int, Payload] = {}
         self.files.tells_more = True
         self.shelf = publishing.Shelf()
@@ -92,6 +94,8 @@ class ChargingStation(Station):
         info = answer["idTokenInfo"]
         self.known_tags[id_tag] = str(info["status"])
         self.groups[id_tag] = str((info.get("groupIdToken") or {}).get("idToken", ""))
+        if "personalMessage" in info:
+            self.display.tariffs[id_tag] = info["personalMessage"]["content"]
         return self.known_tags[id_tag]
 
     async def report_status(self, connector: int | None = None) -> None:

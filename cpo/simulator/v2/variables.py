@@ -5,7 +5,7 @@ from typing import Any
 
 from cpo.simulator.answers import Payload
 
-Key = tuple[str, int, str]  # component, EVSE or 0, variable
+Key = tuple[str, int, str]  # component, EVSE or 0, variable with its instance: `Enabled[Cost]`
 PART = 4  # variables in a NotifyReport
 
 
@@ -77,16 +77,18 @@ def of_station(*, evses: int, connectors: int, power_w: int, meter_interval_s: i
 
 def key_of(asked: Payload) -> Key:
     """Read a ComponentType and a VariableType."""
-    component = asked["component"]
-    return component["name"], (component.get("evse") or {}).get("id", 0), asked["variable"]["name"]
+    component, variable = asked["component"], asked["variable"]
+    instance = f"[{variable['instance']}]" if "instance" in variable else ""
+    return component["name"], (component.get("evse") or {}).get("id", 0), f"{variable['name']}{instance}"
 
 
 def place_of(key: Key) -> Payload:
     """Write a key as ComponentType and VariableType."""
-    name, evse, variable = key
+    component, evse, variable = key
+    name, _, instance = variable.removesuffix("]").partition("[")
     return {
-        "component": {"name": name} | ({"evse": {"id": evse}} if evse else {}),
-        "variable": {"name": variable},
+        "component": {"name": component} | ({"evse": {"id": evse}} if evse else {}),
+        "variable": {"name": name} | ({"instance": instance} if instance else {}),
     }
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from stations.models import ChargingSession, ChargingStation, Command, Connector, Variable
+from stations.models import ChargingSession, ChargingStation, Command, Connector, DisplayReport, Variable
 from stations.ocpp import codec
-from stations.services import commands
+from stations.services import commands, display_messages
+from tests import factories
 from tests.charger_v2 import Charger, NotAuthorized
 from tests.processes import Server
 from tests.stories.story import PASSWORD, eventually, rows
@@ -45,6 +46,10 @@ async def sent(action: str, payload: dict[str, Any], **options: Any) -> Any:
     found = await rows(queue)
     assert found.status == "answered", (found.status, found.error_code, found.error_description)
     return found.result
+
+
+def finished(command: Command) -> Command:
+    return commands.wait(command, timeout_s=5)
 
 
 async def session() -> ChargingSession:
@@ -197,4 +202,53 @@ async def test_a_request_that_the_station_does_not_know_is_refused(charger: Make
     async with charger() as station:
         await station.come_up()
         with pytest.raises(AssertionError, match="NotImplemented"):
-            await sent("GetDisplayMessages", {"requestId": 1})
+            await sent("GetMonitoringReport", {"requestId": 1})
+
+
+async def test_messages_lie_on_the_display_and_are_told(charger: Make) -> None:
+    def info(number: int) -> dict[str, Any]:
+        return {"id": number, "priority": "InFront", "message": {"format": "UTF8", "content": f"No {number}"}}
+
+    async with charger("2.1") as station:
+        await station.come_up()
+        for number in range(1, 7):
+            assert (await sent("SetDisplayMessage", {"message": info(number)}))["status"] == "Accepted"
+        assert (await sent("ClearDisplayMessage", {"id": 6}))["status"] == "Accepted"
+        await rows(lambda: finished(display_messages.read(ChargingStation.objects.get())))
+        report = await eventually(lambda: DisplayReport.objects.filter(state="complete").first())
+
+    assert report.seen == [1, 2, 3, 4, 5]
+    assert station.model_of["DisplayMessageCtrlr", 0, "DisplayMessages"].value == "5"
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"transactionId": "tx-9"}, "UnknownTransaction"),
+        ({"message": {"format": "HTML", "content": "x"}}, "NotSupportedMessageFormat"),
+    ],
+    ids=["transaction", "format"],
+)
+async def test_what_the_display_cannot_show_is_refused(
+    charger: Make, fields: dict[str, Any], word: str
+) -> None:
+    info = {"id": 1, "priority": "InFront", "message": {"format": "UTF8", "content": "Hello"}} | fields
+    async with charger() as station:
+        await station.come_up()
+        assert (await sent("SetDisplayMessage", {"message": info}))["status"] == word
+
+
+async def test_a_driver_reads_tariff_and_cost(charger: Make) -> None:
+    await rows(lambda: factories.tariff(at=ChargingStation.objects.get().location))
+    async with charger() as station:
+        await station.come_up()
+        await sent("GetBaseReport", {"requestId": 5, "reportBase": "FullInventory"})
+        await eventually(
+            lambda: Variable.objects.filter(name="Enabled", instance="Cost", value="true").first()
+        )
+        while not station.display.tariffs:  # until the socket has heard that prices are shown
+            await station.authorize("BO-1")
+        told = await station.charge("BO-1", energy_wh=3000, duration_s=600)
+
+    assert station.display.tariffs["BO-1"].startswith("Energy 0.3025 EUR/kWh")
+    assert station.shown_costs[told.id] == Decimal("0.9075")
