@@ -46,6 +46,7 @@ def parts(found: ChargingStation) -> dict[str, Part]:
     def read() -> dict[str, Any]:
         return {
             "controls": list(DERControl.objects.filter(station=found).order_by("-id")[:SHOWN]),
+            "again": (DERControl.State.LOST, DERControl.State.REFUSED, DERControl.State.UNKNOWN),
             "alarms": list(DERAlarm.objects.filter(station=found).order_by("-began_at")[:SHOWN]),
             "signals": list(GridSignal.objects.filter(station=found).order_by("-at")[:SHOWN]),
             "swaps": list(BatterySwap.objects.filter(station=found).order_by("-created_at")[:SHOWN]),

@@ -20,6 +20,7 @@ from cpo.console.forms import CloseForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.paging import page as page_of
 from cpo.console.parts import Part, render
+from cpo.console.start_tab import LimitsForm, of_limit
 from cpo.console.templatetags.console import kwh
 from cpo.lib import clock
 from roaming.models import Push
@@ -84,7 +85,13 @@ def _filtered(
 def _find(request: ConsoleRequest, uid: str) -> ChargingSession:
     rows = access.sessions(request.principal)
     rows = rows.select_related(
-        "station__location__operator", "evse", "token", "billing_job", "bidirectional", "station_cost"
+        "station__location__operator",
+        "evse",
+        "token",
+        "billing_job",
+        "bidirectional",
+        "station_cost",
+        "limit",
     )
     rows = rows.annotate(has_signed=Exists(SignedReading.objects.filter(session=OuterRef("pk"))))
     rows = rows.prefetch_related(BILLS)
@@ -121,7 +128,14 @@ def session(request: ConsoleRequest, uid: str) -> HttpResponse:
         cdr=cdr,
         zone=zone,
         held=_open_job(found),
+        limits_form=_limits_form(found),
     )
+
+
+def _limits_form(found: ChargingSession) -> LimitsForm | None:
+    if found.status == ChargingSession.Status.ENDED:
+        return None
+    return LimitsForm(initial=of_limit(getattr(found, "limit", None)), auto_id="limit-%s")
 
 
 def _open_job(found: ChargingSession) -> BillingJob | None:

@@ -23,7 +23,8 @@ from tests.cpo.api.client import parsed
 pytestmark = pytest.mark.django_db
 STATION = "stations/ADA-1/"
 NEEDS = {
-    "requestedEnergyTransfer": "DC", "dcChargingParameters": {"evMaxCurrent": 100, "evMaxVoltage": 400, "energyAmount": 20000},
+    "requestedEnergyTransfer": "DC",
+    "dcChargingParameters": {"evMaxCurrent": 100, "evMaxVoltage": 400, "energyAmount": 20000},
 }  # fmt: skip
 
 

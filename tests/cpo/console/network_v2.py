@@ -5,12 +5,16 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 from cpo.lib import clock
-from stations.models import Location, NetworkProfile
+from stations.models import ChargingStation, Location, NetworkProfile, ProfileReport
 from stations.services import (
     battery_swap,
+    charging_limits,
+    charging_needs,
     der_alarms,
     der_control,
     device_model,
+    event_streams,
+    limits,
     monitoring,
     payments,
     variable_keys,
@@ -45,7 +49,33 @@ def build(site: Location | None = None, hostile: str = "") -> SimpleNamespace:
     der_alarms.raised(station, type="VoltWatt", fault="OverVoltage", at=now)
     battery_swap.inserted(station, 1, id_token="BO-1", id_token_type="ISO14443", batteries=[BATTERY])
     payments.settled(station, hostile[:30] or "psp-42", status="Settled", amount=Decimal("12.34"), at=now)
+    _wishes_of_others(station, hostile)
     return SimpleNamespace(station=station)
+
+
+def _wishes_of_others(station: ChargingStation, hostile: str) -> None:
+    """Let an energy manager limit it, a vehicle tell needs, a report come, a stream run, a session have limits."""
+    now = clock.now()
+    period = {"startPeriod": 0, "limit": 12, "setpoint": -4}
+    schedule = {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [period]}
+    charging_limits.told(
+        station,
+        evse_number=0,
+        source=hostile[:20] or "EMS",
+        is_grid_critical=True,
+        schedules=[schedule],
+        at=now,
+    )
+    needs = {"requestedEnergyTransfer": hostile[:20] or "DC", "dcChargingParameters": {"energyAmount": 20000}}
+    charging_needs.told(station, evse_number=1, wire=needs, max_tuples=None, at=now, knows_no_profile=True)
+    profile = {"id": 70, "chargingProfilePurpose": hostile or "TxProfile"}
+    ProfileReport.objects.create(
+        station=station, request_id=1, state="complete", asked_at=now, missing=[7], unknown=[70],
+        told=[{"evse": 1, "source": hostile or "CSO", "profile": profile}],
+    )  # fmt: skip
+    event_streams.opened(station.pk, stream_id=3, monitor_id=7, interval_s=10, values_at_once=None, at=now)
+    session = station.sessions.get()
+    limits.put(session, max_energy_wh=Decimal(20000), max_time_s=3600, by="ada")
 
 
 def _variables(station_id: int, hostile: str) -> None:
