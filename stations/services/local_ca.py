@@ -163,7 +163,7 @@ def _role(use: str, key: object) -> str:
     return ROLES[SigningUse(use)][0]
 
 
-def digest(key: object) -> hashes.HashAlgorithm:
+def digest(key: object) -> hashes.SHA256 | hashes.SHA512:
     """Return the hash with which a key of ours signs: that of its curve's strength (ISO 15118-20 wants SHA-512)."""
     is_long = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 500
     return hashes.SHA512() if is_long else hashes.SHA256()

@@ -1,7 +1,9 @@
 """Ada's 2.x station with real keys, as stories about certificates play it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
 
 from cpo.lib import clock
 from stations.models import ChargingStation, Command, ReviewItem, StationCertificate
@@ -12,7 +14,7 @@ from tests.processes import Server
 from tests.stories.story import PASSWORD, eventually, rows
 
 VERSIONS = ("2.0.1", "2.1")
-Make = Callable[..., Charger]
+Row = TypeVar("Row", bound=Model)
 
 
 def at_adas(server: Server, version: str = "2.0.1", **habits: Any) -> Charger:
@@ -34,15 +36,21 @@ async def answered(ask: Callable[[ChargingStation], Command]) -> Command:
     return await rows(lambda: commands.wait(ask(ChargingStation.objects.get(identity="ADA-1")), timeout_s=5))
 
 
+async def first(found: QuerySet[Row]) -> Row:
+    """Wait until there is a row, and return it."""
+    row = await eventually(found.first)
+    assert row is not None
+    return row
+
+
 async def certificate(*states: str) -> StationCertificate:
     """Wait for a certificate in one of these states."""
-    found = StationCertificate.objects.filter(state__in=states).order_by("-id")
-    return await eventually(found.first)
+    return await first(StationCertificate.objects.filter(state__in=states).order_by("-id"))
 
 
 async def review(kind: str = "certificate_wanted") -> ReviewItem:
     """Wait for what an operator is told."""
-    return await eventually(ReviewItem.objects.filter(kind=kind).first)
+    return await first(ReviewItem.objects.filter(kind=kind))
 
 
 def make_due() -> None:
