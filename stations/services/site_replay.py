@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Q
 
+from cpo.lib import clock
 from stations.load_balancing import PAUSED, PHASES, Consumer, Fuse, Moment, Replayed, Rule, Wiring, replay
 from stations.models import (
     ChargingSession,
@@ -111,13 +112,15 @@ class _Visits:
             elif kind.measurand != site_measurements.CURRENT and not kind.phase:
                 held.power_w = max(value, held.power_w or value)
         self._find_phases(read)
-        found: Slots = {slot: {} for slot in range(0, int(DAY.total_seconds()), step_s)}
+        length_s = int(min(DAY, clock.now() - begin).total_seconds())
+        found: Slots = {slot: {} for slot in range(0, length_s, step_s)}
         for slot, here in found.items():
             moment = begin + timedelta(seconds=slot)
             for pk, session in self.sessions.items():
                 over = session.ended_at is not None and session.ended_at <= moment
                 if session.started_at < moment + timedelta(seconds=step_s) and not over:
                     here[pk] = self._amps(pk, read.get(slot, {}).get(pk))
+            self._one_each(here)
         return {slot: here for slot, here in found.items() if here}
 
     def consumers(self) -> list[Consumer]:
@@ -143,6 +146,19 @@ class _Visits:
             for pk, value in late.items()
             if value >= 3600  # less than an ampere for an hour is rounding
         }
+
+    def _one_each(self, here: dict[int, Decimal]) -> None:
+        """Keep of two sessions that followed each other at an outlet within a step the one that drew more."""
+        kept: dict[int, int] = {}
+        for pk in sorted(here):
+            evse_id = self.sessions[pk].evse_id
+            other = kept.get(evse_id)
+            if other is None:
+                kept[evse_id] = pk
+                continue
+            less = pk if here[pk] < here[other] else other
+            kept[evse_id] = other if less == pk else pk
+            del here[less]
 
     def _find_phases(self, read: dict[int, dict[int, site_measurements.Measured]]) -> None:
         for _, here in sorted(read.items()):

@@ -39,7 +39,7 @@ class SiteFuseSerializer(PhasesSerializer):
 
     id = serializers.CharField(read_only=True)
     name = serializers.CharField(max_length=100)
-    parent = serializers.CharField(
+    parent = serializers.CharField(  # type: ignore[assignment]
         max_length=100, required=False, default="", allow_blank=True,
         help_text="The name of the fuse above; empty for the grid connection.",
     )  # fmt: skip

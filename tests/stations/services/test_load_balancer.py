@@ -45,9 +45,8 @@ def outlet(station: ChargingStation, at: PowerNode, number: int = 1, **fields: A
 
 
 def online(**fields: Any) -> ChargingStation:
-    return factories.station(
-        **{"is_online": True, "ocpp_version": "1.6", "last_seen_at": clock.now()} | fields
-    )
+    known: dict[str, Any] = {"is_online": True, "ocpp_version": "1.6", "last_seen_at": clock.now()}
+    return factories.station(**known | fields)
 
 
 def told_to(station: ChargingStation, facts: dict[str, str]) -> None:
@@ -255,6 +254,7 @@ def test_a_station_for_direct_current_is_limited_in_watts(site: Fixture) -> None
     [schedule] = row.profile["chargingSchedule"]
     assert schedule["chargingRateUnit"] == "W"
     given = PowerOutlet.objects.get(evse__station=dc).given_a
+    assert given is not None
     assert Decimal(schedule["chargingSchedulePeriod"][0]["limit"]) == given * 230 * 3 * Decimal("0.9")
 
 
