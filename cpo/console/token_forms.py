@@ -49,6 +49,15 @@ class TokenForm(forms.Form):
         required=False,
         help_text=_("One more is refused as ConcurrentTx; empty: any number."),
     )
+    charging_priority = forms.IntegerField(
+        label=_("Charging priority"),
+        min_value=-9,
+        max_value=9,
+        required=False,
+        help_text=_(
+            "-9 to 9, told to stations of OCPP 2.x: a higher one charges first. Empty: as everybody."
+        ),
+    )
     locations = forms.ModelMultipleChoiceField(
         label=_("Only at these sites"),
         queryset=Location.objects.none(),
@@ -75,7 +84,7 @@ class TokenForm(forms.Form):
 
 def initial_of(token: IdToken) -> dict[str, Any]:
     """Give what a token's form is filled with."""
-    names = ("name", "status", "group_id", "expires_at", "max_sessions")
+    names = ("name", "status", "group_id", "expires_at", "max_sessions", "charging_priority")
     places = {"locations": token.locations.all(), "operators": token.operators.all()}
     return {name: getattr(token, name) for name in names} | places
 

@@ -19,6 +19,10 @@ class TokenSerializer(serializers.ModelSerializer[IdToken]):
     max_sessions = serializers.IntegerField(
         allow_null=True, help_text="Sessions at one time; null: any number."
     )
+    charging_priority = serializers.IntegerField(
+        allow_null=True,
+        help_text="-9 to 9, told to 2.x stations: a higher one charges first; null: as everybody.",
+    )
     locations = serializers.SerializerMethodField(
         help_text="Ids of the sites where it charges only; with `operators` empty: anywhere."
     )
@@ -30,7 +34,8 @@ class TokenSerializer(serializers.ModelSerializer[IdToken]):
         model = IdToken
         fields = (
             "uid", "type", "party", "status", "expires_at", "contract_id", "visual_number", "issuer", "group_id",
-            "whitelist", "language", "name", "max_sessions", "locations", "operators", "created_at", "last_updated",
+            "whitelist", "language", "name", "max_sessions", "charging_priority", "locations", "operators",
+            "created_at", "last_updated",
         )  # fmt: skip
 
     def get_party(self, token: IdToken) -> str:
@@ -57,6 +62,9 @@ class TokenWriteSerializer(serializers.ModelSerializer[IdToken]):
     max_sessions = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=MOST_SESSIONS
     )
+    charging_priority = serializers.IntegerField(
+        required=False, allow_null=True, min_value=-9, max_value=9, help_text="A higher one charges first."
+    )
     locations = serializers.ListField(
         child=serializers.CharField(max_length=36), required=False, max_length=1000
     )
@@ -68,7 +76,7 @@ class TokenWriteSerializer(serializers.ModelSerializer[IdToken]):
         model = IdToken
         fields = (
             "uid", "type", "status", "expires_at", "contract_id", "visual_number", "issuer", "group_id", "whitelist",
-            "language", "name", "max_sessions", "locations", "operators",
+            "language", "name", "max_sessions", "charging_priority", "locations", "operators",
         )  # fmt: skip
         extra_kwargs = {"status": {"required": False}, "whitelist": {"required": False}}
         validators: list[object] = []

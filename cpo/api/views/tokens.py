@@ -82,7 +82,7 @@ class TokenList(ListEndpoint):
         body.is_valid(raise_exception=True)
         facts = dict(body.validated_data)
         uid = facts.pop("uid")
-        noted = facts.keys() & {"status", "expires_at", "group_id", "max_sessions"}
+        noted = facts.keys() & {"status", "expires_at", "group_id", "max_sessions", "charging_priority"}
         self.note(uid, **{key: str(facts[key]) for key in noted})
         if "locations" in facts:
             facts["locations"] = self._locations(facts["locations"])

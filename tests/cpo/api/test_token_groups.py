@@ -14,10 +14,17 @@ def test_a_token_is_bound_to_sites_operators_and_a_number_of_sessions(api):
 
     made = api.post(
         "tokens/",
-        {"uid": "BO-1", "max_sessions": 2, "locations": [site.uid], "operators": ["nl*opn"]},
+        {
+            "uid": "BO-1",
+            "max_sessions": 2,
+            "charging_priority": 4,
+            "locations": [site.uid],
+            "operators": ["nl*opn"],
+        },
         expect=201,
     )
 
+    assert made["charging_priority"] == 4
     assert (made["max_sessions"], made["locations"], made["operators"]) == (2, [site.uid], ["NL*OPN"])
     assert IdToken.objects.get().is_restricted
     assert api.post("tokens/", {"uid": "BO-1", "name": "Bo"})["locations"] == [site.uid]
@@ -25,7 +32,14 @@ def test_a_token_is_bound_to_sites_operators_and_a_number_of_sessions(api):
 
 
 @pytest.mark.parametrize(
-    "words", [{"max_sessions": 0}, {"max_sessions": 40_000}, {"locations": ["X"]}, {"operators": ["XX*XXX"]}]
+    "words",
+    [
+        {"max_sessions": 0},
+        {"max_sessions": 40_000},
+        {"charging_priority": 10},
+        {"locations": ["X"]},
+        {"operators": ["XX*XXX"]},
+    ],
 )
 def test_what_cannot_bind_a_token_is_refused(api, words):
     api.post("tokens/", {"uid": "BO-1"} | words, expect=400)

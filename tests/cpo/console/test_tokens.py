@@ -19,6 +19,7 @@ def fields(**changed: Any) -> dict[str, Any]:
         "group_id": "",
         "expires_at": "",
         "max_sessions": "",
+        "charging_priority": "",
     } | changed
 
 
@@ -27,10 +28,17 @@ def test_a_token_is_changed_on_its_page(ada: Client) -> None:
 
     ada.post(
         f"/tokens/{token.pk}/",
-        fields(group_id="FLEET", max_sessions="2", locations=[site.pk], expires_at="2030-01-01T10:00"),
+        fields(
+            group_id="FLEET",
+            max_sessions="2",
+            charging_priority="-3",
+            locations=[site.pk],
+            expires_at="2030-01-01T10:00",
+        ),
     )
 
     token.refresh_from_db()
+    assert token.charging_priority == -3
     assert (token.group_id, token.max_sessions, list(token.locations.all())) == ("FLEET", 2, [site])
     assert (token.is_restricted, token.expires_at.isoformat()) == (True, "2030-01-01T10:00:00+00:00")  # type: ignore[union-attr]
     assert AuditEvent.objects.get().object_id == "BO-1"
