@@ -7,7 +7,7 @@ from rest_framework import serializers
 from stations.models import ChargingStation, NetworkProfile
 from stations.services import network_profiles
 
-NUMBER: dict[str, int] = {"min_value": 0, "max_value": 2**31 - 1}
+LAST = 2**31 - 1  # number of a slot
 
 
 class SlotSerializer(serializers.Serializer[Any]):
@@ -49,7 +49,9 @@ class NetworkSerializer(serializers.Serializer[Any]):
 class ConnectionSerializer(serializers.Serializer[Any]):
     """Where and how a station connects; what is not said stays as it is."""
 
-    slot = serializers.IntegerField(required=False, allow_null=True, default=None, **NUMBER)
+    slot = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=LAST
+    )
     url = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=network_profiles.URL_LENGTH
     )
@@ -57,15 +59,15 @@ class ConnectionSerializer(serializers.Serializer[Any]):
     timeout_s = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=86_400
     )
-    data = serializers.DictField(
-        required=False, default=dict, help_text="More of NetworkConnectionProfileType: apn, vpn, identity."
+    more = serializers.DictField(
+        required=False, default=dict, help_text="Members of NetworkConnectionProfileType: apn, vpn, identity."
     )
 
 
 class SlotWriteSerializer(ConnectionSerializer):
     """A network profile for a slot."""
 
-    slot = serializers.IntegerField(**NUMBER)
+    slot = serializers.IntegerField(min_value=0, max_value=LAST)
     url = serializers.CharField(max_length=network_profiles.URL_LENGTH)
     security_profile = serializers.ChoiceField(choices=ChargingStation.SecurityProfile.choices)
     password = serializers.CharField(
@@ -81,15 +83,15 @@ class SlotWriteSerializer(ConnectionSerializer):
         told = self.validated_data
         secret = {"basicAuthPassword": told["password"]} if told.get("password") else {}
         return network_profiles.Connection(
-            told["slot"], told["url"], told["interface"], told["timeout_s"], told["data"] | secret
+            told["slot"], told["url"], told["interface"], told["timeout_s"], told["more"] | secret
         ).profile(told["security_profile"])
 
 
-class PriorityWriteSerializer(serializers.Serializer[Any]):
+class SlotOrderSerializer(serializers.Serializer[Any]):
     """The order in which the station tries its slots from its next boot on."""
 
     slots = serializers.ListField(
-        child=serializers.IntegerField(**NUMBER),
+        child=serializers.IntegerField(min_value=0, max_value=LAST),
         min_length=1,
         max_length=50,
         help_text="The first is tried first.",

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from cpo.api.errors import refusals
 from cpo.api.serializers.network_profiles import (
     NetworkSerializer,
-    PriorityWriteSerializer,
+    SlotOrderSerializer,
     SlotWriteSerializer,
 )
 from cpo.api.views.monitoring import ASKED, OfStation
@@ -69,13 +69,11 @@ class StationNetworkPriority(OfStation):
 
     actions: ClassVar = {"PUT": "station.security"}
 
-    @extend_schema(
-        summary="Set the order of a station's slots", request=PriorityWriteSerializer, responses=ASKED
-    )
+    @extend_schema(summary="Set the order of a station's slots", request=SlotOrderSerializer, responses=ASKED)
     def put(self, request: Request, identity: str) -> Response:
         """It follows the order from its next boot on; `restart` asks for one (B10)."""
         station = self.station(identity)
-        body = PriorityWriteSerializer(data=request.data)
+        body = SlotOrderSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told = dict(body.validated_data)
         self.note(identity, slots=told["slots"], restart=told["restart"])

@@ -32,7 +32,7 @@ def test_slots_are_shown_as_told_and_as_set(api, ada):
 
 
 def test_a_password_goes_with_the_profile_and_is_told_nowhere(api, ada):
-    answer = api.post(PATH, SLOT | {"password": "a-new-password-4711", "data": {"identity": "B"}}, expect=202)
+    answer = api.post(PATH, SLOT | {"password": "a-new-password-4711", "more": {"identity": "B"}}, expect=202)
 
     assert PasswordChange.objects.get().status == "queued"
     assert Command.objects.get().payload["connectionData"]["identity"] == "B"
