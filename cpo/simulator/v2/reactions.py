@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 from cpo.simulator import files
 from cpo.simulator.answers import Answer, Payload, Reaction
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import certificates, customers, display, publishing, translation, variables
+from cpo.simulator.v2 import (
+    certificates,
+    customers,
+    display,
+    monitoring,
+    publishing,
+    tariffs,
+    translation,
+    variables,
+)
 
 if TYPE_CHECKING:
     from cpo.simulator.v2.charger import Charger
@@ -16,6 +25,7 @@ ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
 
 async def get_variables(station: "Charger", payload: Payload) -> Payload:
     """B06."""
+    station.read_clock()
     return {
         "getVariableResult": [variables.read(station.model_of, one) for one in payload["getVariableData"]]
     }
@@ -30,6 +40,7 @@ async def set_variables(station: "Charger", payload: Payload) -> Payload:
 
 async def get_report(station: "Charger", payload: Payload) -> Answer:
     """B07 and B08: the answer first, then the parts."""
+    station.read_clock()
     keys = variables.chosen(station.model_of, payload)
     if not keys:
         return Answer({"status": "EmptyResultSet"})
@@ -173,5 +184,7 @@ REACTIONS: dict[str, Reaction] = {
     "UnlockConnector": unlock_connector,
     "UpdateFirmware": translation.update_firmware,
     **customers.REACTIONS,
+    **monitoring.REACTIONS,
     **publishing.REACTIONS,
+    **tariffs.REACTIONS,
 }

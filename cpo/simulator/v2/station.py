@@ -12,7 +12,7 @@ from cpo.simulator.answers import Payload
 from cpo.simulator.reservations import Held
 from cpo.simulator.station import GONE, Station
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import display, publishing, variables
+from cpo.simulator.v2 import display, monitoring, publishing, variables
 from cpo.simulator.v2.queue import EventQueue
 from cpo.simulator.v2.reactions import REACTIONS
 from cpo.simulator.v2.transaction import Transaction
@@ -53,7 +53,19 @@ class ChargingStation(Station):
         self.network_profiles: dict[int, Payload] = {}
         self.files.tells_more = True
         self.shelf = publishing.Shelf()
+        self.watch = monitoring.of_outlets(self.outlets)
+        self.tariffs: dict[int, Payload] = {}  # the default of each EVSE
+        self.driver_tariffs: dict[str, Payload] = {}  # by transaction
         self.customer_notes: dict[str, str] = {}  # by customer identifier or serial number
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether it speaks the newest version now."""
+        return self.wire.subprotocol == SUBPROTOCOLS[0]
+
+    def read_clock(self) -> None:
+        """Let the variable of the time say what time it is."""
+        self.model_of["ClockCtrlr", 0, "DateTime"].value = timestamp(self.clock.now())
 
     async def close(self) -> None:
         """Serve nothing any more, then close the socket."""

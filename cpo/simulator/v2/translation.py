@@ -96,6 +96,7 @@ async def send_local_list(station: Any, payload: Payload) -> Payload:
         "localAuthorizationList": entries,
     }
     told = await local_list.send_local_list(station, words)
+    station.model_of["LocalAuthListCtrlr", 0, "Entries"].value = str(len(station.local_list.entries))
     return {"status": "Failed" if told["status"] == "NotSupported" else told["status"]}
 
 

@@ -198,13 +198,6 @@ async def test_an_evse_out_of_service_is_unavailable(charger: Make) -> None:
         await eventually(lambda: found.count() == 2 or None)
 
 
-async def test_a_request_that_the_station_does_not_know_is_refused(charger: Make) -> None:
-    async with charger() as station:
-        await station.come_up()
-        with pytest.raises(AssertionError, match="NotImplemented"):
-            await sent("GetMonitoringReport", {"requestId": 1})
-
-
 async def test_messages_lie_on_the_display_and_are_told(charger: Make) -> None:
     def info(number: int) -> dict[str, Any]:
         return {"id": number, "priority": "InFront", "message": {"format": "UTF8", "content": f"No {number}"}}
