@@ -20,7 +20,7 @@ class Limits(NamedTuple):
     states: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()  # the first is the default one
     most: int | None = None  # messages at once
-    count: int | None = None  # messages that lie there, as it told
+    lying: int | None = None  # messages that are there, as it told
 
 
 def of(station: ChargingStation) -> Limits:
@@ -39,7 +39,7 @@ def of(station: ChargingStation) -> Limits:
         states=_list(told.get("supportedstates")),
         languages=_languages(language),
         most=int(count.max_limit) if count is not None and count.max_limit is not None else None,
-        count=int(count.value[:9]) if count is not None and (count.value or "").isdigit() else None,  # type: ignore[index]
+        lying=int(count.value[:9]) if count is not None and (count.value or "").isdigit() else None,  # type: ignore[index]
     )
 
 
@@ -55,8 +55,8 @@ def check(station: ChargingStation, document: dict[str, Any], *, is_new: bool) -
         if limits.languages and one["language"]:
             _language(one["language"], limits.languages)
     if is_new and limits.most is not None:
-        lying = DisplayMessage.objects.filter(station=station, shown__isnull=False).count()
-        if lying >= limits.most:
+        there = DisplayMessage.objects.filter(station=station, shown__isnull=False).count()
+        if there >= limits.most:
             raise NotDisplayable(f"it keeps {limits.most} messages and has them: clear one, or replace one")
 
 

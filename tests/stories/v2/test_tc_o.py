@@ -490,7 +490,7 @@ def test_what_the_station_can_show_is_not_refused(ada: ChargingStation) -> None:
 
     assert display_messages.put(ada, HELLO, queue_offline=True).command.action == "SetDisplayMessage"
     found = display_messages.limits(ada)
-    assert (found.languages, found.most, found.count) == (("de-DE", "en-GB"), 10, 3)
+    assert (found.languages, found.most, found.lying) == (("de-DE", "en-GB"), 10, 3)
 
 
 @pytest.mark.parametrize(
