@@ -72,8 +72,8 @@ class SlotForm(ConnectionForm):
         super().__init__(*args, **kwargs)
         profile = self.fields["security_profile"]
         assert isinstance(profile, forms.ChoiceField)
-        may = [choice for choice in profile.choices if int(choice[0]) >= station.security_profile]  # type: ignore[index]
-        profile.choices = may
+        known = ChargingStation.SecurityProfile.choices
+        profile.choices = [choice for choice in known if choice[0] >= station.security_profile]
         for name in ("slot", "url"):
             self.fields[name].required = True
 

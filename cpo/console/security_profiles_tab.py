@@ -32,7 +32,7 @@ CHANGES = 5  # shown of each kind
 REFUSALS = 10
 PROFILES = ChargingStation.SecurityProfile
 TRUSTS_US = "trusts"  # instead of a root to install
-CONNECTION_HINTS = {  # of a 2.x station, whose profile is part of its connection
+CONNECTION_HINTS: dict[str, Any] = {  # of a 2.x station, whose profile is part of its connection
     "slot": gettext_lazy("Empty: a slot that it does not use."),
     "url": gettext_lazy("Empty: where we serve this profile."),
     "interface": "",

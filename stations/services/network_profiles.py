@@ -65,13 +65,13 @@ APN = {
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How a station shall connect to us; what is not said stays as it is. `data` is more of the profile: VPN, APN."""
+    """How a station shall connect to us; what is not said stays as it is. `more` are further members: VPN, APN."""
 
     slot: int | None = None
     url: str = ""
     interface: str = ""
     timeout_s: int | None = None
-    data: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
     def profile(self, security_profile: int, *, like: "Slot | None" = None) -> dict[str, Any]:
         """Write it as a NetworkConnectionProfileType; what is not said is `like` another slot."""
@@ -82,7 +82,7 @@ class Connection:
             "messageTimeout": self.timeout_s or (like.timeout_s if like else TIMEOUT_S),
             "securityProfile": security_profile,
             "ocppInterface": self.interface or (like.interface if like else "") or INTERFACE,
-        } | self.data
+        } | self.more
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,9 +423,9 @@ def plan(station: ChargingStation, profile: int, wanted: Connection) -> Rise:
     use = network.active or next((found for found in network.slots if found.place == 1), None)
     if use is not None and slot == use.number:
         raise NoSlot(f"slot {slot} is in use: a station that could not come back through it would be lost")
-    if use is not None and use.is_special and not wanted.data:
+    if use is not None and use.is_special and not wanted.more:
         raise InvalidPayload(
-            "data", "it connects by VPN or mobile network: say how, for nobody can read that"
+            "more", "it connects by VPN or mobile network: say how, for nobody can read that"
         )
     others = [number for number in network.priority if number != slot]
     if use is not None:
