@@ -4,7 +4,7 @@ import fcntl
 import itertools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -76,9 +76,8 @@ def empty_redis() -> None:
 
 # Tables that Django does not manage. The kinds of readings stay: live processes remember their numbers.
 BULK = ("stations_frame", "stations_metersample", "stations_transactionevent", "stations_deviceevent")
-EVERY = (
-    200  # so many times the rows are deleted, then the tables are truncated: dead rows would slow them down
-)
+EVERY = 200  # flushes of which one truncates, where the others delete: dead rows would slow them down
+TRIES = 6
 
 
 def flush_all(flush: Callable[..., None]) -> Callable[..., None]:
@@ -89,30 +88,43 @@ def flush_all(flush: Callable[..., None]) -> Callable[..., None]:
     count = itertools.count(1)
 
     def patiently(operations: Any, statements: list[str]) -> None:
-        is_thorough = next(count) % EVERY == 0
-        for left in reversed(range(6)):
-            try:
-                if is_thorough or not _delete_all(operations.connection, statements):
-                    flush(operations, [*statements, f"truncate {', '.join(BULK)}"])
-                return
-            except OperationalError as error:
-                if not left or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
-                    raise
+        tables = [*dict.fromkeys([*re.findall(r'"(\w+)"', " ".join(statements)), *BULK])]
+
+        def empty() -> None:
+            if next(count) % EVERY == 0 or not _delete_rows(operations.connection, tables):
+                flush(operations, [*statements, f"truncate {', '.join(BULK)}"])
+
+        _after_deadlocks(empty)
 
     return patiently
 
 
-def _delete_all(connection: Any, statements: list[str]) -> bool:
-    """Delete the rows of all tables that have some, after everybody else's commit; False where that is not allowed."""
-    tables = [*dict.fromkeys([*re.findall(r'"(\w+)"', " ".join(statements)), *BULK])]
-    with transaction.atomic(), connection.cursor() as cursor:
+def delete_rows(connection: Any, tables: Iterable[str]) -> None:
+    """Empty tables that live processes may be writing to."""
+    names = list(dict.fromkeys(tables))
+    _after_deadlocks(lambda: _delete_rows(connection, names))
+
+
+def _after_deadlocks(act: Callable[[], Any]) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            act()
+        except OperationalError as error:
+            if not left or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                raise
+        else:
+            return
+
+
+def _delete_rows(connection: Any, tables: list[str]) -> bool:
+    """Delete the rows of those that have some, after everybody else's commit; False where that is not allowed."""
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("select rolsuper from pg_roles where rolname = current_user")
         if not cursor.fetchone()[0]:
             return False
         cursor.execute(f"lock table {', '.join(tables)} in share row exclusive mode")
-        cursor.execute(
-            " union all ".join(f"select '{name}' where exists(select from {name})" for name in tables)
-        )
+        has_rows = [f"select '{name}' where exists(select from {name})" for name in tables]
+        cursor.execute(" union all ".join(has_rows))
         full = [name for (name,) in cursor.fetchall()]
         if full:
             deletions = "; ".join(f"delete from {name}" for name in full)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
+from tests import services
 from tests.emsp import Partner
 
 KEPT = ("django_content_type", "auth_permission", "stations_readingkind")
@@ -98,8 +99,5 @@ def empty_tables() -> None:
     from django.apps import apps
     from django.db import connection
 
-    tables = [model._meta.db_table for model in apps.get_models() if model._meta.db_table not in KEPT]
-    with connection.cursor() as cursor:
-        cursor.execute("set session_replication_role = replica")
-        cursor.execute("; ".join(f'delete from "{table}"' for table in dict.fromkeys(tables)))
-        cursor.execute("set session_replication_role = default")
+    found = [model._meta.db_table for model in apps.get_models() if model._meta.db_table not in KEPT]
+    services.delete_rows(connection, found)
