@@ -13,6 +13,7 @@ from cpo import access
 from cpo.console.guard import ConsoleRequest
 from cpo.console.parts import Part, Read
 from stations.models import ChargingStation, FirmwareStatus, LogStatus, LogUpload, Variable
+from stations.ocpp import outbound
 from stations.services import files, firmware_library
 
 SHOWN = 15  # updates and logs on a station's page
@@ -70,6 +71,13 @@ class LogForm(forms.Form):
         label=gettext_lazy("Entries from"), required=False, widget=_MOMENT, help_text=gettext_lazy("In UTC.")
     )
     latest = forms.DateTimeField(label=gettext_lazy("to"), required=False, widget=_MOMENT)
+
+    def __init__(self, *args: Any, station: ChargingStation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
+        known = outbound.log_kinds(station.ocpp_version)
+        kind.choices = [choice for choice in LogUpload.Kind.choices if choice[0] in known]
 
 
 class Said(NamedTuple):
@@ -151,5 +159,5 @@ def form(request: ConsoleRequest, found: ChargingStation) -> Read:
     """Give what stands still beside them: the two forms."""
     return lambda: {
         "update_form": UpdateForm(station=found, auto_id="update_%s"),
-        "log_form": LogForm(auto_id="log_%s"),
+        "log_form": LogForm(station=found, auto_id="log_%s"),
     }

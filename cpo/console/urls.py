@@ -11,6 +11,7 @@ from cpo.console.views import (
     certificates,
     configuration,
     configuration_templates,
+    customers,
     display,
     energy,
     firmware,
@@ -24,6 +25,7 @@ from cpo.console.views import (
     partners,
     payments,
     quirks,
+    publications,
     reservations,
     review,
     security,
@@ -154,6 +156,23 @@ urlpatterns = [
     path("reservations/<str:uid>/cancel/", reservations.cancel, name="reservation-cancel"),
     path("stations/<str:identity>/firmware/", firmware.plan, name="station-firmware"),
     path("stations/<str:identity>/logs/", logs.ask, name="station-log"),
+    path("stations/<str:identity>/publish/", publications.publish, name="station-publish"),
+    path(
+        "stations/<str:identity>/publication-updates/",
+        publications.update_stations,
+        name="station-publication-updates",
+    ),
+    path(
+        "firmware/publications/<str:uid>/unpublish/", publications.unpublish, name="publication-unpublish"
+    ),
+    path("firmware/publications/<str:uid>/cancel/", publications.cancel, name="publication-cancel"),
+    path("stations/<str:identity>/customers/", customers.ask, name="station-customers"),
+    path(
+        "stations/<str:identity>/unlisted/<int:pk>/again/", customers.list_again, name="station-list-again"
+    ),
+    path("customers/<str:uid>/", customers.told, name="customer-request"),
+    path("customers/<str:uid>/cancel/", customers.cancel, name="customer-cancel"),
+    path("customers/<str:uid>/forget/", customers.forget, name="customer-forget"),
     path("logs/<str:uid>/cancel/", logs.cancel, name="log-cancel"),
     path("logs/<str:uid>/file/", logs.save, name="log-file"),
     path("firmware/", firmware.firmware, name="firmware"),

@@ -403,6 +403,35 @@ CAMPAIGN = {
     "cancelled": Look("x", "idle", _("Cancelled")),
 }
 
+FIRMWARE_PUBLICATION = {
+    "requested": Look("hourglass", "info", _("On its way"), _("The controller has not answered yet.")),
+    "accepted": Look("circle-check", "info", _("Accepted"), _("The controller will fetch it.")),
+    "running": Look("download", "live", _("Being fetched")),
+    "published": Look("circle-check", "ok", _("Published"), _("Stations of the site may be sent to it.")),
+    "unpublished": Look("trash", "idle", _("Taken back")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("Read its history, then publish it again.")),
+    "rejected": Look("hand-stop", "warn", _("Refused"), _("The controller said no: read its word.")),
+    "unanswered": Look(
+        "clock", "warn", _("No answer"), _("It may have obeyed all the same: wait for its words.")
+    ),
+    "stalled": Look(
+        "player-pause", "warn", _("Halted"), _("Nothing was heard for long: look at the controller.")
+    ),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+}
+
+CUSTOMER_REQUEST = {
+    "requested": Look("hourglass", "info", _("Asked"), _("The station has not answered yet.")),
+    "accepted": Look("circle-check", "info", _("Promised"), _("The station will tell.")),
+    "receiving": Look("download", "live", _("Comes in parts")),
+    "done": Look("circle-check", "ok", _("Told")),
+    "incomplete": Look("alert-triangle", "warn", _("Parts are missing"), _("Ask again.")),
+    "rejected": Look("hand-stop", "warn", _("Refused"), _("The station said no: read its word.")),
+    "failed": Look("circle-x", "bad", _("Failed"), _("See the command under Messages, then ask again.")),
+    "unanswered": Look("clock", "warn", _("No answer"), _("It may tell all the same.")),
+    "cancelled": Look("x", "idle", _("Cancelled")),
+}
+
 LOG_UPLOAD = {
     "requested": Look("hourglass", "info", _("Asked for"), _("The station has not answered yet.")),
     "accepted": Look("circle-check", "info", _("Promised"), _("The station will upload it.")),

@@ -78,3 +78,12 @@ def actions(version: str) -> list[str]:
 def schema(version: str, action: str) -> dict[str, Any]:
     """Return the JSON schema of a request, from which forms are made."""
     return codec.request_schema(version or DEFAULT_VERSION, action)
+
+
+def log_kinds(version: str) -> frozenset[str]:
+    """Return the logs that a station of this version can be asked for."""
+    found = schema(version, "GetLog")
+    kind = found["properties"]["logType"]
+    if "$ref" in kind:
+        kind = found["definitions"][kind["$ref"].rpartition("/")[2]]
+    return frozenset(kind["enum"])

@@ -23,7 +23,7 @@ def ask(request: ConsoleRequest, identity: str) -> HttpResponse:
     """Ask a station to upload a log to us."""
     station = station_pages.find(request.principal, identity)
     request.audit_object = ("station", identity)
-    form = LogForm(request.POST, auto_id="log_%s")
+    form = LogForm(request.POST, station=station, auto_id="log_%s")
     if not form.is_valid():
         return render(request, "console/log_request.html", status=422, station=station, form=form)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.models import Payment
 from billing.services import cdrs
-from cpo.lib import clock
+from cpo.lib import clock, keyring
 from roaming.models import Connection, Exchange, Push, RemoteParty
 from stations.models import (
     ChargingStation,
@@ -15,7 +15,9 @@ from stations.models import (
     ConnectionEvent,
     Connector,
     FirmwareCampaign,
+    CustomerRequest,
     FirmwareUpdate,
+    FirmwarePublication,
     Frame,
     HandshakeRejection,
     InstalledCertificate,
@@ -26,6 +28,7 @@ from stations.models import (
     StationCertificate,
     UnknownToken,
     WebPaymentCode,
+    UnlistedToken,
 )
 from stations.services import (
     authorization,
@@ -33,10 +36,12 @@ from stations.services import (
     configuration,
     configuration_templates,
     diagnostics,
+    customer_information,
     files,
     firmware,
     firmware_library,
     load_balancer,
+    firmware_publications,
     local_list,
     local_list_contents,
     profile_templates,
@@ -206,7 +211,30 @@ def _files(station: ChargingStation, hostile: str) -> dict[str, Any]:
     signer = firmware_library.trust(
         hostile or "Volt", name=hostile or "root", certificate=maker.root, added_by="ada"
     )
-    return {"log": log, "image": image, "update": update, "campaign": campaign, "signer": signer}
+    found = {"log": log, "image": image, "update": update, "campaign": campaign, "signer": signer}
+    return found | _of_2x(station, image, hostile)
+
+
+def _of_2x(station: ChargingStation, image: Any, hostile: str) -> dict[str, Any]:
+    """Make a publication, a question about a customer that was answered, and a token that is not listed."""
+    now = clock.now()
+    publication = FirmwarePublication.objects.create(
+        station=station, image=image, checksum="a" * 32, request_id=1, requested_at=now, changed_at=now,
+        requested_by=hostile[:100],
+    )  # fmt: skip
+    firmware_publications.status(
+        station, status="Published", request_id=1, locations=[f"https://192.0.2.7/{hostile}"], now=now
+    )
+    firmware_publications.status(station, status=hostile or "Baking", request_id=1, locations=[], now=now)
+    customer = CustomerRequest.objects.create(
+        station=station, request_id=1, reference_kind="identifier", requested_at=now, changed_at=now,
+        reference=keyring.encrypt(json.dumps({"identifier": hostile or "Bo"})), reason=hostile[:255],
+    )  # fmt: skip
+    customer_information.take_part(
+        station, request_id=1, seq_no=0, is_last=True, text=hostile or "Bo", generated_at=now
+    )
+    unlisted = UnlistedToken.objects.create(station=station, uid=hostile[:255] or "BO-1", since=now)
+    return {"publication": publication, "customer": customer, "unlisted": unlisted}
 
 
 def _certificates(station: ChargingStation, hostile: str) -> tuple[Any, Any, Any]:

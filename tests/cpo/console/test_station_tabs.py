@@ -14,10 +14,10 @@ VERSIONS = ["", "1.6", "2.0.1", "2.1"]
 OFFERED_BY = {
     "": set(),
     "1.6": set(),
-    "2.0.1": {"monitoring", "display", "network", "vehicles"},
-    "2.1": {"monitoring", "display", "energy", "network", "vehicles", "streams"},
+    "2.0.1": {"publications", "customers", "monitoring", "display", "network", "vehicles"},
+    "2.1": {"publications", "customers", "monitoring", "display", "energy", "network", "vehicles", "streams"},
 }
-SOME_HAVE = {"monitoring", "display", "energy", "network", "vehicles", "streams"}
+SOME_HAVE = {"publications", "customers", "monitoring", "display", "energy", "network", "vehicles", "streams"}
 
 
 def links(client: Client, tab: str = "now") -> set[str]:
