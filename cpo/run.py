@@ -6,6 +6,7 @@ Data, logs, secrets and locks lie under `--var`. What an earlier, killed run lef
 
 import argparse
 import fcntl
+import hashlib
 import os
 import signal
 import subprocess
@@ -27,9 +28,10 @@ from cpo.lib.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "OPENCPO_RUN"  # environment variable that tells which folder's run a process belongs to
 FIRST_ANSWER_S = 90
-STOP_ORDER = ("chargers", "web", "worker", "beat", "partner")
+STOP_ORDER = ("chargers", "web", "worker", "beat", "partner", "payments")
 SERVER = ["cpo.serve"]
 TLS_ABOVE = 443  # the TLS port of chargers lies so far above PORT
+PSP_ABOVE = 444  # that of the demo's payment service
 WORKER = [
     "celery",
     "--quiet",
@@ -116,6 +118,8 @@ def base_processes(options: argparse.Namespace, env: dict[str, str], var: Path) 
 def demo_processes(env: dict[str, str]) -> list[Recipe]:
     """Give the demo's processes as far as their commands exist."""
     table = [("chargers", "demo_chargers"), ("partner", "demo_partner")]
+    if env.get("PAYMENT_PROVIDER_URL"):
+        table.append(("payments", "demo_psp"))
     return [_manage(name, command, env) for name, command in table if _has_command(command)]
 
 
@@ -137,6 +141,7 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
     }
     if options.demo:  # its stations have no password, its partner answers on loopback
         defaults |= {"OCPP_ALLOW_PROFILE_0": "1", "INTEGRATIONS_ALLOW_PRIVATE_IPS": "1"}
+        defaults |= _demo_payments(options, defaults["SECRET_KEY"])
     found = {"DATABASE_URL": services.database_url, "REDIS_URL": services.redis_url}
     fixed = {name: value for name, value in found.items() if value}
     fixed |= {
@@ -148,9 +153,26 @@ def environment(options: argparse.Namespace, services: Services) -> dict[str, st
     return {**defaults, **os.environ, **fixed}
 
 
+def _demo_payments(options: argparse.Namespace, secret: str) -> dict[str, str]:
+    """Give the settings of the demo's payment service; none where the caller has one, or its port is taken."""
+    port = _free_port(options, PSP_ABOVE)
+    if not port or os.environ.get("PAYMENT_PROVIDER"):
+        return {}
+    return {
+        "PAYMENT_PROVIDER": "billing.psp.gateway.Gateway",
+        "PAYMENT_PROVIDER_URL": f"http://127.0.0.1:{port}",
+        "PAYMENT_PROVIDER_KEY": hashlib.sha256(f"key {secret}".encode()).hexdigest(),
+        "PAYMENT_WEBHOOK_SECRET": hashlib.sha256(f"webhook {secret}".encode()).hexdigest(),
+    }
+
+
 def _tls_port(options: argparse.Namespace) -> int:
     """Choose where chargers find TLS: PORT + 443 as long as that is free; 0 for nowhere."""
-    port = int(options.port) + TLS_ABOVE
+    return _free_port(options, TLS_ABOVE)
+
+
+def _free_port(options: argparse.Namespace, above: int) -> int:
+    port = int(options.port) + above
     try:
         machine.check_port(options.host, port)
     except machine.PortTaken:

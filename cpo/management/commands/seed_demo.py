@@ -43,7 +43,7 @@ STATIONS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
 # Those that speak a newer OCPP are there where it is offered.
 NEWER_STATIONS: dict[str, tuple[str, tuple[str, str, list[dict[str, Any]]]]] = {
     "DEMO-4": ("2.0.1", ("mill", "Canal side", [AC_22, AC_22])),
-    "DEMO-5": ("2.1", ("mill", "Canal side, fast", [DC_150])),
+    "DEMO-5": ("2.1", ("mill", "Canal side, fast", [DC_150, DC_150])),
 }
 
 OWN_TOKENS = {"DEMO-RFID-1": "Ada", "DEMO-RFID-2": "Bo", "DEMO-RFID-3": "Cleo"}

@@ -15,7 +15,7 @@ from cpo.simulator import local_list, reservations, smart_charging
 from cpo.simulator.answers import Payload
 from cpo.simulator.memory import Memory
 from cpo.simulator.outlet import Car
-from cpo.simulator.v2 import display, translation
+from cpo.simulator.v2 import display, network, payments, translation
 from cpo.simulator.v2.station import GONE, ChargingStation, token_of
 from cpo.simulator.v2.transaction import TRIGGERS, Transaction
 
@@ -38,6 +38,8 @@ class Charger(ChargingStation):
         """Whether somebody, or the driver with this token, may start charging there now."""
         outlet = self.outlets[evse]
         is_open = outlet.operative and outlet.status in {"Available", "Preparing", "Reserved"}
+        if payments.is_kept(self, evse):
+            return False
         return is_open and evse not in self.running and reservations.admits(self, evse, uid)  # type: ignore[arg-type]
 
     def is_idle(self, evse: int) -> bool:
@@ -154,7 +156,7 @@ class Charger(ChargingStation):
         await self.wire.close()
         await asyncio.sleep(self.reboot_s)
         if not self.online:
-            await self.come_up()
+            await network.come_up(self)
 
     async def reboot_when_idle(self) -> None:
         """Wait until nobody charges (B12.FR.01)."""

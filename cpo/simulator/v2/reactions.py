@@ -9,8 +9,12 @@ from cpo.simulator.v2 import (
     certificates,
     customers,
     display,
+    grid,
     monitoring,
+    network,
+    payments,
     publishing,
+    schedules,
     tariffs,
     translation,
     variables,
@@ -33,7 +37,10 @@ async def get_variables(station: "Charger", payload: Payload) -> Payload:
 
 async def set_variables(station: "Charger", payload: Payload) -> Payload:
     """B05."""
-    results = [variables.write(station.model_of, one) for one in payload["setVariableData"]]
+    results = [
+        network.refused(station, one) or variables.write(station.model_of, one)
+        for one in payload["setVariableData"]
+    ]
     station.take_over_variables()
     return {"setVariableResult": results}
 
@@ -52,6 +59,7 @@ async def get_report(station: "Charger", payload: Payload) -> Answer:
 async def request_start_transaction(station: "Charger", payload: Payload) -> Answer:
     """F01, F02: accept if an EVSE is free; the charging begins after the answer."""
     token, wanted = payload["idToken"], payload.get("evseId")
+    payments.started(station, payload)
     free = [number for number in station.outlets if station.is_free(number, token["idToken"])]
     evse = wanted if wanted in free else (free[0] if free and wanted is None else None)
     if evse is None:
@@ -145,12 +153,6 @@ async def data_transfer(station: "Charger", payload: Payload) -> Payload:
     return ACCEPTED | ({"data": payload["data"]} if "data" in payload else {})
 
 
-async def set_network_profile(station: "Charger", payload: Payload) -> Payload:
-    """B09: stored, used when its slot comes first."""
-    station.network_profiles[payload["configurationSlot"]] = payload["connectionData"]
-    return ACCEPTED
-
-
 REACTIONS: dict[str, Reaction] = {
     "CancelReservation": translation.cancel_reservation,
     "CertificateSigned": certificates.certificate_signed,
@@ -178,13 +180,16 @@ REACTIONS: dict[str, Reaction] = {
     "SendLocalList": translation.send_local_list,
     "SetChargingProfile": translation.set_charging_profile,
     "SetDisplayMessage": display.set_display_message,
-    "SetNetworkProfile": set_network_profile,
+    "SetNetworkProfile": network.set_network_profile,
     "SetVariables": set_variables,
     "TriggerMessage": trigger_message,
     "UnlockConnector": unlock_connector,
     "UpdateFirmware": translation.update_firmware,
     **customers.REACTIONS,
+    **grid.REACTIONS,
+    **schedules.REACTIONS,
     **monitoring.REACTIONS,
+    **payments.REACTIONS,
     **publishing.REACTIONS,
     **tariffs.REACTIONS,
 }

@@ -4,6 +4,7 @@ What is no word of a version (the socket, tasks, outlets, files) is that of `cpo
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from cpo.simulator.answers import Payload
 from cpo.simulator.reservations import Held
 from cpo.simulator.station import GONE, Station
 from cpo.simulator.transaction import timestamp
-from cpo.simulator.v2 import display, monitoring, publishing, variables
+from cpo.simulator.v2 import display, grid, monitoring, network, payments, publishing, schedules, variables
 from cpo.simulator.v2.queue import EventQueue
 from cpo.simulator.v2.reactions import REACTIONS
 from cpo.simulator.v2.transaction import Transaction
@@ -38,6 +39,8 @@ class ChargingStation(Station):
         self.model_of = variables.of_station(
             evses=len(self.outlets), connectors=1, power_w=power_w, meter_interval_s=interval_s
         )
+        self.model_of |= payments.of_display()
+        self.kept_until: dict[int, datetime] = {}  # EVSEs that somebody pays for on the web
         self.model_of["SecurityCtrlr", 0, "BasicAuthPassword"].value = self.password or ""
         self.outbox: EventQueue = EventQueue(
             self.wire, timeout_s=self.call_timeout_s, same_ids=True, attempts=self.outbox.attempts
@@ -51,6 +54,9 @@ class ChargingStation(Station):
         self.display = display.Display()
         self.model_of |= display.variables()
         self.network_profiles: dict[int, Payload] = {}
+        self.model_of |= network.variables(self)
+        self.grid = grid.Grid()
+        self.schedules = schedules.Schedules()
         self.files.tells_more = True
         self.shelf = publishing.Shelf()
         self.watch = monitoring.of_outlets(self.outlets)
@@ -187,6 +193,11 @@ class ChargingStation(Station):
                 reservations.drop(self, number)  # type: ignore[arg-type]
                 await self._removed(held)
             await self.set_status(number, "Available" if operative else "Unavailable")
+
+    async def reservation_over(self, held: Held) -> None:
+        """H04.FR.01: say that nobody came for a reservation."""
+        payload = {"reservationId": held.id, "reservationUpdateStatus": "Expired"}
+        await self._tell("ReservationStatusUpdate", payload)
 
     async def _removed(self, held: list[Held]) -> None:
         """H01.FR.17: say that a reservation is gone."""
