@@ -20,6 +20,12 @@ FALLBACKS = {
 }
 CONTROLLER = "TariffCostCtrlr"
 MOMENT = {"type": "datetime-local"}
+PRIORITIES = [
+    ("NormalCycle", _("in turn with others")),
+    ("InFront", _("before the others")),
+    ("AlwaysFront", _("alone, in place of all others")),
+]
+ALWAYS = ("content", "language", "priority", "where")  # fields that a message is mostly made of
 
 
 class MessageForm(forms.Form):
@@ -32,7 +38,9 @@ class MessageForm(forms.Form):
     language = forms.CharField(
         label=_("Language"), max_length=8, required=False, help_text=_("As in en or de-AT.")
     )
-    format = forms.ChoiceField(label=_("Format"), choices=DisplayMessage.Format.choices, initial="UTF8")
+    format = forms.ChoiceField(
+        label=_("Format"), choices=[(word, word) for word in DisplayMessage.Format.values], initial="UTF8"
+    )
     content_2 = forms.CharField(
         label=_("Text in a second language"), max_length=1024, required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -43,10 +51,7 @@ class MessageForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )  # fmt: skip
     language_3 = forms.CharField(label=_("Its language"), max_length=8, required=False)
-    priority = forms.ChoiceField(
-        label=_("Priority"), choices=DisplayMessage.Priority.choices, initial="NormalCycle",
-        help_text=_("Normal cycle: in turn with others. In front: before those. Always front: alone."),
-    )  # fmt: skip
+    priority = forms.ChoiceField(label=_("Priority"), choices=PRIORITIES, initial="NormalCycle")
     when = forms.ChoiceField(
         label=_("Only while the station is"), required=False,
         choices=[("", _("in any state")), *DisplayMessage.When.choices],
@@ -90,6 +95,16 @@ class MessageForm(forms.Form):
             ("", _("none")),
             *((one.message_id, f"#{one.message_id}") for one in lying[:SHOWN]),
         ]
+
+    @property
+    def first(self) -> list[forms.BoundField]:
+        """Give the fields that are always seen."""
+        return [self[name] for name in ALWAYS]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """Give those that are seen on demand."""
+        return [self[name] for name in self.fields if name not in ALWAYS]
 
     def message(self) -> Message:
         """Give what `display_messages.put` takes."""
