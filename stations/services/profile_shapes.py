@@ -19,6 +19,7 @@ from stations.charging_profiles import (
     RateUnit,
     Recurrency,
 )
+from stations.load_balancing.wiring import to_neutral
 from stations.models import ChargingStation, Connector, ProfileTemplate
 
 BACKDATED = timedelta(minutes=1)  # a schedule starts in the past, so that no gap opens (1.6 section 5.16.4)
@@ -47,7 +48,7 @@ def place_of(station: ChargingStation, evse_number: int) -> Place:
     is_dc = all(connector.power_type == "DC" for connector in here)
     phases = 3 if is_dc else max(_phases(connector.power_type) for connector in here)
     outlets = len({connector.evse.number for connector in connectors}) if evse_number == 0 else 1
-    voltage_v = Decimal(min(connector.max_voltage_v for connector in here))
+    voltage_v = min(to_neutral(Decimal(each.max_voltage_v), each.power_type) for each in here)
     return Place(phases, voltage_v, is_dc, max(outlets, 1), zone)
 
 

@@ -21,9 +21,9 @@ from stations.services import site_building, site_measurements
 
 STEP_S = 300
 DAY = timedelta(days=1)
-# The highest reading of each kind in each step.
-HIGHEST = """
-select session_id, floor(extract(epoch from sampled_at - %s) / %s)::int, kind_id, max(value)
+# The mean reading of each kind in each step.
+MEANS = """
+select session_id, floor(extract(epoch from sampled_at - %s) / %s)::int, kind_id, avg(value)
 from stations_metersample
 where session_id = any(%s) and sampled_at >= %s and sampled_at < %s and kind_id = any(%s)
 group by 1, 2, 3
@@ -57,7 +57,10 @@ class Day:
 
 
 def day(location: Location, *, begin: datetime, step_s: int = STEP_S) -> Day:
-    """Replay the day that begins then from stored readings of power, current and of the building."""
+    """Replay the day that begins then from stored readings of power, current and of the building.
+
+    All currents are means over a step.
+    """
     nodes = list(PowerNode.objects.filter(location=location).order_by("id"))
     outlets = list(
         PowerOutlet.objects.filter(node__location=location)
@@ -95,12 +98,12 @@ class _Visits:
         self.used: dict[int, str] = {}
 
     def drawn(self, begin: datetime, step_s: int) -> Slots:
-        """Return what each session drew in each step, 0 where it was plugged in only."""
+        """Return what each session drew on average in each step, 0 where it was plugged in only."""
         kinds = {kind.pk: kind for kind in ReadingKind.objects.filter(
             measurand__in=["Power.Active.Import", site_measurements.CURRENT], location="Outlet"
         )}  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(HIGHEST, [begin, step_s, list(self.sessions), begin, begin + DAY, list(kinds)])
+            cursor.execute(MEANS, [begin, step_s, list(self.sessions), begin, begin + DAY, list(kinds)])
             rows = cursor.fetchall()
         read: dict[int, dict[int, site_measurements.Measured]] = {}
         for session_id, step, kind_id, value in rows:
@@ -117,10 +120,11 @@ class _Visits:
         for slot, here in found.items():
             moment = begin + timedelta(seconds=slot)
             for pk, session in self.sessions.items():
-                over = session.ended_at is not None and session.ended_at <= moment
-                if session.started_at < moment + timedelta(seconds=step_s) and not over:
-                    here[pk] = self._amps(pk, read.get(slot, {}).get(pk))
-            self._one_each(here)
+                end = moment + timedelta(seconds=step_s)
+                there = min(session.ended_at or end, end) - max(session.started_at, moment)
+                if there > timedelta():
+                    part = Decimal(int(there.total_seconds())) / step_s
+                    here[pk] = self._amps(pk, read.get(slot, {}).get(pk)) * part
         return {slot: here for slot, here in found.items() if here}
 
     def consumers(self) -> list[Consumer]:
@@ -146,19 +150,6 @@ class _Visits:
             for pk, value in late.items()
             if value >= 3600  # less than an ampere for an hour is rounding
         }
-
-    def _one_each(self, here: dict[int, Decimal]) -> None:
-        """Keep of two sessions that followed each other at an outlet within a step the one that drew more."""
-        kept: dict[int, int] = {}
-        for pk in sorted(here):
-            evse_id = self.sessions[pk].evse_id
-            other = kept.get(evse_id)
-            if other is None:
-                kept[evse_id] = pk
-                continue
-            less = pk if here[pk] < here[other] else other
-            kept[evse_id] = other if less == pk else pk
-            del here[less]
 
     def _find_phases(self, read: dict[int, dict[int, site_measurements.Measured]]) -> None:
         for _, here in sorted(read.items()):

@@ -420,3 +420,18 @@ def test_a_site_that_is_paused_keeps_to_its_safe_limits(site: Fixture) -> None:
 
 def test_the_sweep_goes_over_all_sites(site: Fixture) -> None:
     assert load_balancer.sweep() == 2
+
+
+def test_a_sweep_of_a_large_site_that_changes_nothing_needs_few_queries(
+    site: Fixture, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(10):
+        station = online(location=site[0], connectors=2)
+        for number in (1, 2):
+            outlet(station, site[2], number)
+            charge(station, number)
+    PowerNode.objects.update(**{f"limit_l{phase}_a": Decimal(600) for phase in (1, 2, 3)}, safe_at=None)
+    balance(site[0])
+
+    with django_assert_max_num_queries(20):
+        assert load_balancer.balance(site[0]) == 0

@@ -191,6 +191,18 @@ def test_a_past_day_tells_what_would_have_been_with_and_without(plan: Plan) -> N
     assert sorted(day.lacking_wh.values()) == [Decimal(2904), Decimal(2904)]
 
 
+def test_a_visit_of_a_minute_counts_as_a_minute(plan: Plan) -> None:
+    begin = (clock.now() - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
+    session = factories.session(
+        plan.outlets[0].evse.station, started_at=begin, status="ended", ended_at=begin + timedelta(minutes=1)
+    )
+    factories.samples(session, (0.5, "13800"), measurand="Power.Active.Import", unit="W")  # 20 A
+    site_power.save(site_of(plan), plan)
+
+    [step] = site_replay.day(site_of(plan), begin=begin).steps
+    assert step.without_a[PowerNode.objects.get(name="Garage").pk][1] == 4
+
+
 def test_a_day_without_sessions_replays_to_nothing(plan: Plan) -> None:
     site_power.save(site_of(plan), plan)
 
