@@ -115,3 +115,4 @@ async def _hold(charger: "Charger", held: Held, former: Held | None) -> None:
     if charger.reservations.get(held.id) is held:
         del charger.reservations[held.id]
         await release(charger, held)
+        await charger.reservation_over(held)

@@ -201,6 +201,9 @@ class Station:
         outlet.status, outlet.error_code = status, error_code
         await self.report_status(connector)
 
+    async def reservation_over(self, held: Any) -> None:
+        """Nobody came for a reservation; 1.6 has no word for it."""
+
     async def report_meters(self, connector: int | None = None) -> None:
         """MeterValues because somebody asked for them."""
         for number in self.outlets if not connector else [connector]:
