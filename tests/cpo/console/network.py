@@ -1,5 +1,6 @@
 """A small network with one row of everything that a page can show."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -14,10 +15,10 @@ from stations.models import (
     Command,
     ConnectionEvent,
     Connector,
-    FirmwareCampaign,
     CustomerRequest,
-    FirmwareUpdate,
+    FirmwareCampaign,
     FirmwarePublication,
+    FirmwareUpdate,
     Frame,
     HandshakeRejection,
     InstalledCertificate,
@@ -27,21 +28,21 @@ from stations.models import (
     StationAlias,
     StationCertificate,
     UnknownToken,
-    WebPaymentCode,
     UnlistedToken,
+    WebPaymentCode,
 )
 from stations.services import (
     authorization,
     availability,
     configuration,
     configuration_templates,
-    diagnostics,
     customer_information,
+    diagnostics,
     files,
     firmware,
     firmware_library,
-    load_balancer,
     firmware_publications,
+    load_balancer,
     local_list,
     local_list_contents,
     profile_templates,
