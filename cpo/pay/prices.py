@@ -38,10 +38,17 @@ def read(data: dict[str, Any]) -> list[Price]:
         len(e.price_components) for e in tariff.elements
     )
     return [
-        _price(tariff, component, when(element.restrictions) if has_several or element.restrictions else "")
+        _price(tariff, component, _moment(element, has_several=has_several))
         for element in tariff.elements
         for component in element.price_components
     ]
+
+
+def _moment(element: model.TariffElement, *, has_several: bool) -> str:
+    """Say when an element holds; the one without conditions holds where none before it does."""
+    if element.restrictions is not None:
+        return when(element.restrictions)
+    return _("Otherwise") if has_several else ""
 
 
 def with_vat(tariff: model.Tariff, component: model.PriceComponent) -> Decimal:

@@ -151,7 +151,7 @@ async def test_c21_fr_03_what_was_settled_is_the_bill_and_our_receipt_has_its_co
     page = await browse(answers[0]["receiptUrl"])
     assert answers[0] == answers[1]
     assert "Volt BV" in page.html
-    assert "VAT 21 %" in page.html
+    assert "of which VAT 21 %" in page.html
     assert await reviews() == []
     cdr = await rows(Cdr.objects.get)
     assert (cdr.authorization_reference, cdr.token["type"], cdr.party) == ("psp-1", "AD_HOC_USER", "")
