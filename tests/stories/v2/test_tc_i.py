@@ -231,26 +231,36 @@ def test_i06_a_text_that_no_station_could_show_is_refused(ada: ChargingStation, 
 # --- when the station is offline (I04, I05)
 
 
-@BOTH
-async def test_i04_i05_messages_for_when_we_are_away_are_variables(server: Server, version: str) -> None:
-    def accept(payload: Payload) -> Payload:
-        return {
-            "setVariableResult": [
-                {"attributeStatus": "Accepted", "component": one["component"], "variable": one["variable"]}
-                for one in payload["setVariableData"]
-            ]
-        }
+def accept_all(payload: Payload) -> Payload:
+    """Accept every change of a SetVariables."""
+    return {
+        "setVariableResult": [
+            {"attributeStatus": "Accepted", "component": one["component"], "variable": one["variable"]}
+            for one in payload["setVariableData"]
+        ]
+    }
 
-    keys = ("TariffFallbackMessage", "TotalCostFallbackMessage")
-    changes = [(variable_keys.parse(f"TariffCostCtrlr/{key}"), "See the website") for key in keys]
-    async with station(server, version, SetVariables=accept) as there:
-        await do(lambda ada: device_model.change(ada, changes))
+
+async def fallback(server: Server, version: str, name: str) -> None:
+    """Set a text that the station shows where it cannot ask us: it is a variable."""
+    change = (variable_keys.parse(f"TariffCostCtrlr/{name}"), "See the website")
+    async with station(server, version, SetVariables=accept_all) as there:
+        await do(lambda ada: device_model.change(ada, [change]))
         await eventually(lambda: there.requests("SetVariables"))
 
     [asked] = there.requests("SetVariables")
-    assert [(one["variable"]["name"], one["attributeValue"]) for one in asked["setVariableData"]] == [
-        (key, "See the website") for key in keys
-    ]
+    place = {"component": {"name": "TariffCostCtrlr"}, "variable": {"name": name}}
+    assert asked == {"setVariableData": [place | {"attributeValue": "See the website"}]}
+
+
+@BOTH
+async def test_i04_a_fallback_for_the_tariff_is_a_variable(server: Server, version: str) -> None:
+    await fallback(server, version, "TariffFallbackMessage")
+
+
+@BOTH
+async def test_i05_a_fallback_for_the_total_cost_is_a_variable(server: Server, version: str) -> None:
+    await fallback(server, version, "TotalCostFallbackMessage")
 
 
 # --- priority of a driver (C01, K)
