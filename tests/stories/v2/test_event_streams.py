@@ -1,13 +1,16 @@
 """Periodic event streams of 2.1 over a real socket: opened, told in SEND frames, adjusted, closed (N11 to N15)."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from cpo.lib import clock
 from stations.models import ChargingStation, DeviceEvent, EventStream, Frame
 from stations.services import event_streams, monitoring, variable_keys
+from stations.services.errors import NotOpen
 from stations.services.monitoring import Wanted
 from tests.processes import Server
 from tests.stories.raw import RawSocket, verdicts
@@ -155,3 +158,44 @@ async def test_a_stream_is_asked_of_a_station_that_has_the_words(server: Server)
         with pytest.raises(UnknownAction):
             await do(lambda ada: event_streams.adjust(ada, stream_id=3, interval_s=60))
     assert await rows(ChargingStation.objects.exists)
+
+
+async def test_n11_fr_05_a_stream_too_many_is_rejected(server: Server) -> None:
+    """The station sends events as before then."""
+    now = clock.now()
+
+    def fill() -> None:
+        ada = ChargingStation.objects.get()
+        EventStream.objects.bulk_create(
+            EventStream(station=ada, stream_id=number, monitor_id=1, opened_at=now)
+            for number in range(100, 100 + event_streams.STREAMS_AT_MOST)
+        )
+
+    await rows(fill)
+    async with station(server, "2.1") as socket:
+        assert await open_stream(socket) == "Rejected"
+
+
+async def test_n13_a_stream_is_ended_by_clearing_its_monitor(server: Server) -> None:
+    async with station(server, "2.1") as socket:
+        await open_stream(socket)
+        await do(lambda ada: event_streams.close(ada, stream_id=3))
+        question = await asked(socket, "ClearVariableMonitoring")
+        await reply(socket, question, {"clearMonitoringResult": [{"id": 7, "status": "Accepted"}]})
+        await socket.call("ClosePeriodicEventStream", {"id": 3})
+        with pytest.raises(NotOpen):
+            await do(lambda ada: event_streams.close(ada, stream_id=3))
+
+    assert question[3] == {"id": [7]}
+
+
+async def test_n15_fr_05_how_much_a_stream_sends_is_counted(server: Server) -> None:
+    """Values of the last minutes, and how many wait: whether it should send more often."""
+    data = [{"t": second, "v": "1"} for second in range(10)]
+    now = (clock.now() - timedelta(minutes=1)).isoformat()
+    async with station(server, "2.1") as socket:
+        await open_stream(socket)
+        await send(socket, {"id": 3, "pending": 12, "basetime": now, "data": data})
+
+    assert await do(event_streams.rates) == {3: 2}
+    assert (await rows(EventStream.objects.get)).pending == 12

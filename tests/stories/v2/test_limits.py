@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from cpo.lib import clock
-from stations.models import ChargingSession, ChargingStation, SessionLimit, Variable
-from stations.services import limits
+from stations.models import (
+    ChargingSession,
+    ChargingStation,
+    Command,
+    RemoteRequest,
+    ReviewItem,
+    SessionLimit,
+    StartLimit,
+    Variable,
+)
+from stations.services import limited_starts, limits, remote_watch
 from stations.services.errors import InvalidPayload, NotOpen
 from tests import factories
 from tests.charger import Charger, answers
@@ -190,3 +199,66 @@ async def test_a_limit_that_cannot_be(server: Server) -> None:
         await there.tell(*visit()[2:])
         with pytest.raises(NotOpen):
             await limited(max_time_s=60)
+
+
+async def test_a_session_that_goes_on_after_all_stops_is_handed_over(server: Server) -> None:
+    async with station(server, RequestStopTransaction={"status": "Rejected"}) as there:
+        await there.tell(*visit()[:2])
+        await limited(max_energy_wh=Decimal(1))
+        for _ in range(limits.TIMES):
+            await swept()
+            past = clock.now() - timedelta(minutes=2)
+            await rows(lambda past=past: SessionLimit.objects.update(asked_at=past))
+        assert not await rows(ReviewItem.objects.filter(key__startswith="limit:").exists)
+        await swept()
+        await swept()
+        assert await eventually(lambda: len(there.requests(STOP)) == limits.TIMES)
+
+    [item] = await rows(lambda: list(ReviewItem.objects.filter(key__startswith="limit:")))
+    assert (item.kind, item.count, item.facts["kind"]) == ("command_outcome", 1, "energy")
+
+
+async def begun(**values: Any) -> Command:
+    """Start from afar with limits."""
+    ada = await rows(lambda: ChargingStation.objects.get(identity="ADA-1"))
+    return await rows(lambda: limited_starts.start(ada, id_token="BO-1", values=values))  # noqa: S106
+
+
+async def test_limits_of_a_remote_start_become_those_of_its_session(server: Server) -> None:
+    async with station(server, "2.1", RequestStartTransaction={"status": "Accepted"}) as there:
+        await begun(max_energy_wh=Decimal(400), max_soc_percent=80)
+        request = await eventually(lambda: there.requests("RequestStartTransaction") or None)
+        first = visit()[0]
+        first["transactionInfo"]["remoteStartId"] = request[0]["remoteStartId"]
+        await there.tell(first)
+        await eventually(lambda: RemoteRequest.objects.filter(state="accepted").exists())
+        await rows(remote_watch.follow_up)
+        found = await swept()
+
+    assert (found.max_energy_wh, found.max_soc_percent, found.max_time_s) == (400, 80, None)
+    assert await rows(lambda: StartLimit.objects.get().session_id) == found.session_id
+
+
+async def test_limits_of_a_remote_start_hold_for_1_6_too(charger: Make) -> None:
+    async with charger() as there:
+        there.reactions["RemoteStartTransaction"] = answers({"status": "Accepted"})
+        there.reactions["RemoteStopTransaction"] = answers({"status": "Accepted"})
+        await there.come_up()
+        await begun(max_time_s=60)
+        past = (clock.now() - timedelta(minutes=5)).isoformat()
+        await eventually(lambda: RemoteRequest.objects.filter(state="accepted").exists())
+        started = {"connectorId": 1, "idTag": "BO-1", "meterStart": 1000, "timestamp": past}
+        await there.call("StartTransaction", started)
+        await rows(remote_watch.follow_up)
+        await rows(limits.sweep)
+        found = await rows(SessionLimit.objects.get)
+
+    assert (found.reached, found.times_asked) == ("time", 1)
+
+
+async def test_a_remote_start_with_a_limit_that_cannot_be_is_not_sent(server: Server) -> None:
+    async with station(server, "2.1"):
+        with pytest.raises(InvalidPayload):
+            await begun(max_soc_percent=101)
+
+    assert not await rows(StartLimit.objects.exists)
