@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from cpo.console.paging import page
 from cpo.console.parts import Part, Read
 from cpo.console.tab import Seen, Shown
-from stations.models import ChargingStation, Command, DeviceReport, NetworkProfile, Variable
+from stations.models import ChargingStation, Command, DeviceReport, Variable
 from stations.services import configuration, device_model, variable_keys
 from stations.services.errors import InvalidPayload
 from stations.services.guarded_keys import is_secret
@@ -169,7 +169,6 @@ def _read(found: ChargingStation, query: dict[str, str]) -> dict[str, Any]:
         "reading": is_coming or waiting.exists(),
         "report": report,
         "has_components": device_model.is_spoken(found),
-        "network_profiles": list(NetworkProfile.objects.filter(station=found)),
         "query": query,
     }
 
