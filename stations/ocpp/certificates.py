@@ -3,12 +3,17 @@
 What differs stands in `v16.certificates`, `v16.iso15118` and `v2.certificates`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+from cpo.lib import clock
 from stations.models import Command
 from stations.ocpp.route import Payload
 from stations.pki.hash_data import HashData
 from stations.services import certificates, installed_certificates
+from stations.services.installed_certificates import Reported
+
+MAX_CHILDREN = 4  # sub-CAs that a chain tells
 
 
 def to_wire(data: HashData) -> Payload:
@@ -77,3 +82,24 @@ def delete_certificate(command: Command, answer: Payload | None) -> None:
     if row_id is not None and answer is not None:
         is_gone = answer.get("status") in ("Accepted", "NotFound")
         installed_certificates.was_deleted(command.station, installed_id=row_id, is_gone=is_gone)
+
+
+def chains_told(command: Command, answer: Payload, *, uses: Iterable[str]) -> None:
+    """Store what GetInstalledCertificateIds of 2.x, and of 1.6 inside DataTransfer, told of these uses (M03)."""
+    if answer.get("status") not in ("Accepted", "NotFound"):
+        return
+    found = []
+    for told in answer.get("certificateHashDataChain") or []:
+        data = from_wire(told.get("certificateHashData")) if isinstance(told, dict) else None
+        if data is not None and str(told.get("certificateType")) in uses:
+            below = map(from_wire, (told.get("childCertificateHashData") or [])[:MAX_CHILDREN])
+            found.append(
+                Reported(str(told["certificateType"]), data, tuple(child for child in below if child))
+            )
+    installed_certificates.reported(
+        command.station,
+        uses=uses,
+        found=found,
+        now=clock.now(),
+        expected=number(command.subject, "installed-root"),
+    )

@@ -7,9 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from cpo.lib import clock
 from stations.models import Command, SigningUse
-from stations.ocpp.certificates import from_wire, number, word_of
+from stations.ocpp.certificates import chains_told, from_wire, number, word_of
 from stations.ocpp.link import Link
 from stations.ocpp.route import Incoming, Payload
 from stations.ocpp.v16 import data_transfer, values
@@ -22,7 +21,6 @@ from stations.services import (
     plug_and_charge,
 )
 from stations.services.contracts import ContractWish, NoContract
-from stations.services.installed_certificates import Reported
 from stations.services.plug_and_charge import Asked
 
 VENDOR = "org.openchargealliance.iso15118pnc"
@@ -171,23 +169,7 @@ def _reported(command: Command, inner: Payload) -> None:
         return
     uses = [str(use) for use in (asked if isinstance(asked, list) else [asked])]
     uses = uses or list(installed_certificates.PLUG_AND_CHARGE_USES)
-    if inner.get("status") not in ("Accepted", "NotFound"):
-        return
-    found = []
-    for told in inner.get("certificateHashDataChain") or []:
-        data = from_wire(told.get("certificateHashData")) if isinstance(told, dict) else None
-        if data is not None and str(told.get("certificateType")) in uses:
-            below = map(from_wire, (told.get("childCertificateHashData") or [])[:MAX_CHILDREN])
-            found.append(
-                Reported(str(told["certificateType"]), data, tuple(child for child in below if child))
-            )
-    installed_certificates.reported(
-        command.station,
-        uses=uses,
-        found=found,
-        now=clock.now(),
-        expected=number(command.subject, "installed-root"),
-    )
+    chains_told(command, inner, uses=uses)
 
 
 # --- what is in a message

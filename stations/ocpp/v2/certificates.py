@@ -2,14 +2,12 @@
 request (A02, A03, M03 to M05). Their words are those of the domain; SignCertificate is read in `notices`.
 """
 
-from cpo.lib import clock
 from stations.models import Command, SigningUse
 from stations.ocpp.certificates import (
     certificate_signed,
+    chains_told,
     delete_certificate,
-    from_wire,
     install_certificate,
-    number,
     to_wire,
     trigger_message,
 )
@@ -17,7 +15,6 @@ from stations.ocpp.route import Payload
 from stations.pki.hash_data import HashData
 from stations.services import installed_certificates
 from stations.services.errors import UnknownAction
-from stations.services.installed_certificates import Reported
 
 __all__ = ["certificate_signed", "delete_certificate", "install_certificate", "trigger_message"]
 
@@ -28,7 +25,6 @@ TRIGGERS: dict[str, str] = {
     SigningUse.COMBINED: "SignCombinedCertificate",
 }
 TRIGGERS_21: dict[str, str] = TRIGGERS | {SigningUse.V2G20: "SignV2G20Certificate"}
-MAX_CHILDREN = 4  # sub-CAs that a chain tells
 
 
 # --- requests of services
@@ -91,20 +87,8 @@ def write_read_all() -> tuple[str, Payload]:
 
 def get_installed_certificate_ids(command: Command, answer: Payload | None) -> None:
     """Store what is installed for the uses that were asked for, all where none was named (M03.FR.02 to .05)."""
-    if answer is None or answer.get("status") not in ("Accepted", "NotFound"):
+    if answer is None:
         return
-    uses = command.payload.get("certificateType") or installed_certificates.ALL_USES
-    found = []
-    for told in answer.get("certificateHashDataChain") or []:
-        data, use = from_wire(told.get("certificateHashData")), str(told.get("certificateType"))
-        if data is not None and use in uses:
-            below = map(from_wire, (told.get("childCertificateHashData") or [])[:MAX_CHILDREN])
-            found.append(Reported(use, data, tuple(child for child in below if child)))
-
-    installed_certificates.reported(
-        command.station,
-        uses=uses,
-        found=found,
-        now=clock.now(),
-        expected=number(command.subject, "installed-root"),
+    chains_told(
+        command, answer, uses=command.payload.get("certificateType") or installed_certificates.ALL_USES
     )

@@ -178,18 +178,18 @@ async def test_a02_fr_12_a_request_that_cannot_be_signed_is_rejected_and_told(
     assert told in (await review()).summary
 
 
-def controller(evse: int, secc: str) -> None:
-    ada = ChargingStation.objects.get()
-    Variable.objects.create(
-        station=ada, component="ISO15118Ctrlr", evse_number=evse, name="SeccId", value=secc
-    )
+async def reported(component: str, name: str, value: str, **place: Any) -> None:
+    """Have the station's variable as it reported it some day."""
+    ada = await rows(ChargingStation.objects.get)
+    fields = {"station": ada, "component": component, "name": name, "value": value} | place
+    await rows(lambda: Variable.objects.create(**fields))
 
 
 async def test_a02_each_controller_of_a_station_is_asked_and_has_a_certificate_of_its_name(
     server: Server,
 ) -> None:
     for evse in (1, 2):
-        await rows(lambda evse=evse: controller(evse, f"SECC{evse}"))  # type: ignore[misc]
+        await reported("ISO15118Ctrlr", "SeccId", f"SECC{evse}", evse_number=evse)
     async with at_adas(server, "2.1") as there:
         there.reactions["TriggerMessage"] = answers({"status": "Accepted"})
         await there.come_up()
@@ -247,12 +247,7 @@ async def test_a03_a_repeated_request_leads_to_one_certificate(server: Server) -
 
 
 async def test_a02_the_name_of_the_operator_is_put_right_before_a_station_is_asked(server: Server) -> None:
-    await rows(
-        lambda: Variable.objects.create(
-            station=ChargingStation.objects.get(), component="SecurityCtrlr", name="OrganizationName",
-            value="Factory",
-        )
-    )  # fmt: skip
+    await reported("SecurityCtrlr", "OrganizationName", "Factory")
     async with at_adas(server) as there:
         there.model_of["SecurityCtrlr", 0, "OrganizationName"].value = "Factory"
         await renewed(there, "ChargingStationCertificate")
@@ -261,12 +256,7 @@ async def test_a02_the_name_of_the_operator_is_put_right_before_a_station_is_ask
 
 
 async def test_a02_fr_16_a_station_that_takes_short_chains_gets_the_leaf(server: Server) -> None:
-    await rows(
-        lambda: Variable.objects.create(
-            station=ChargingStation.objects.get(), component="SecurityCtrlr", name="MaxCertificateChainSize",
-            value="1000",
-        )
-    )  # fmt: skip
+    await reported("SecurityCtrlr", "MaxCertificateChainSize", "1000")
     async with at_adas(server) as there:
         there.model_of["SecurityCtrlr", 0, "MaxCertificateChainSize"].value = "1000"
         await renewed(there, "ChargingStationCertificate")
