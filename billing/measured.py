@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -20,6 +21,7 @@ from stations.readings.energy import LOCATIONS, PHASE_GROUPS
 REGISTER = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
 CURRENT = "Current.Import"
+EXPORT = "Energy.Active.Export.Register"
 _ZERO = Decimal(0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -27,12 +29,16 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(slots=True)
 class Measured:
-    """The rows of one session in the order of time. Register in Wh, power in W, current in A over all phases."""
+    """The rows of one session in the order of time. Register in Wh, power in W, current in A over all phases.
+
+    `exported_wh` is what the vehicle fed back, by a register of its own: no part of the session's energy.
+    """
 
     register: Series = field(default_factory=list)
     power: Series = field(default_factory=list)
     current: Series = field(default_factory=list)
     statuses: list[tuple[datetime, str]] = field(default_factory=list)  # the last before the start first
+    exported_wh: Decimal = _ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Span:
 def read(spans: Sequence[Span], *, besides: Iterable[str] = ()) -> dict[int, Measured]:
     """Return by session id what was measured: the register, and what else (POWER, CURRENT) a price depends on."""
     found = {span.session.pk: Measured() for span in spans}
-    kinds = ReadingKind.objects.filter(measurand__in=[REGISTER, *besides]).in_bulk()
+    kinds = ReadingKind.objects.filter(measurand__in=[REGISTER, EXPORT, *besides]).in_bulk()
     rows: dict[tuple[int, str], list[tuple[datetime, ReadingKind, Decimal]]] = defaultdict(list)
     for session_id, at, kind_id, value in _samples(spans, list(kinds)):
         rows[session_id, kinds[kind_id].measurand].append((at, kinds[kind_id], value))
@@ -54,6 +60,7 @@ def read(spans: Sequence[Span], *, besides: Iterable[str] = ()) -> dict[int, Mea
         measured.register = _total(rows[session_id, REGISTER])
         measured.power = _total(rows[session_id, POWER])
         measured.current = _total(rows[session_id, CURRENT])
+        measured.exported_wh = _rises(_total(rows[session_id, EXPORT]))
     for session_id, at, status in _statuses(spans):
         found[session_id].statuses.append((at, status))
     return found
@@ -73,6 +80,12 @@ def _total(rows: Sequence[tuple[datetime, ReadingKind, Decimal]]) -> Series:
                 most = max(map(len, found.values()))
                 return sorted((at, sum(v.values(), _ZERO)) for at, v in found.items() if len(v) == most)
     return []
+
+
+def _rises(register: Series) -> Decimal:
+    """Sum the rises of a register up: one that falls was reset, and counts on from there."""
+    values = [value for _, value in register]
+    return sum((new - old for old, new in pairwise(values) if new > old), _ZERO)
 
 
 # Instants come as milliseconds, as OCPI has room for no more; the driver's timestamps cost ten times as much.

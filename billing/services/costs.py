@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from billing import measured, usage
 from billing.borders import Borders
@@ -19,6 +20,7 @@ from stations.models import ChargingSession
 from stations.ports import Cost
 
 NO_TARIFF = "no tariff assigned"
+UNPRICED = "no tariff has a price for that, and it is no part of the energy above"
 ESTIMATED = "the station never reported the end: energy as of its last reading"
 
 
@@ -33,6 +35,7 @@ class Priced:
     bill: Bill | None
     notes: tuple[str, ...] = ()
     remark: str = ""
+    exported_wh: Decimal = Decimal(0)  # what the vehicle fed back: told, never priced
 
     @property
     def explanation(self) -> list[str]:
@@ -135,7 +138,10 @@ def _price_by(
     if bill is not None and bill.total_cost.before_taxes is None:
         raise CannotPrice("the tariff includes taxes but names no rate: OCPI wants the amount before taxes")
     remark = NO_TARIFF if tariff is None else ESTIMATED if "energy_estimated" in session.flags else ""
-    return Priced(session, snapshot, version, metered.usage, bill, metered.notes, remark)
+    notes, exported_wh = metered.notes, readings.exported_wh
+    if exported_wh:
+        notes += (f"The vehicle fed {exported_wh.scaleb(-3).normalize():f} kWh back: {UNPRICED}.",)
+    return Priced(session, snapshot, version, metered.usage, bill, notes, remark, exported_wh)
 
 
 def _end(session: ChargingSession) -> datetime:

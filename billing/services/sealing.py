@@ -52,7 +52,7 @@ def row(priced: Priced, *, by: str = "") -> Cdr:
         token=snapshot.token,
         tariff=priced.version.data if priced.version else None,
         tariff_version=priced.version.number if priced.version else None,
-        charging_periods=document["charging_periods"],
+        charging_periods=_with_export(document["charging_periods"], priced.exported_wh),
         explanation=priced.explanation,
         auth_method=session.auth_method,
         authorization_reference=session.authorization_reference,
@@ -66,6 +66,15 @@ def negated(price: dict[str, Any]) -> dict[str, Any]:
     """Negate an OCPI 2.3.0 Price with its taxes, as a credit CDR's total cost."""
     taxes = [{**each, "amount": _minus(each["amount"])} for each in price.get("taxes", [])]
     return {**price, "before_taxes": _minus(price["before_taxes"]), "taxes": taxes}
+
+
+def _with_export(periods: list[dict[str, Any]], exported_wh: Decimal) -> list[dict[str, Any]]:
+    """Tell what was fed back as a volume of the last period (OCPI 2.3.0 mod_cdrs#CdrDimensionType ENERGY_EXPORT)."""
+    if not exported_wh or not periods:
+        return periods
+    told = choice.as_json({"type": "ENERGY_EXPORT", "volume": money.trim(exported_wh.scaleb(-3))})
+    last = periods[-1] | {"dimensions": [*periods[-1]["dimensions"], told]}
+    return [*periods[:-1], last]
 
 
 def _document(priced: Priced) -> dict[str, Any]:

@@ -294,3 +294,16 @@ def test_a_session_of_zero_energy_and_duration_has_a_cdr():
 
     assert (cdr.seconds, cdr.total_before_taxes) == (0, 1)
     assert cdr.charging_periods[0]["dimensions"] == [{"type": "ENERGY", "volume": "0"}]
+
+
+def test_what_a_vehicle_fed_back_is_told_and_not_priced():
+    """OCPI has a volume for it and no price component; it is no part of the session's energy."""
+    session = ended(element("ENERGY", "0.25"))
+    factories.samples(
+        session, (10, "500"), (20, "1700"), (30, "2000"), measurand="Energy.Active.Export.Register"
+    )
+
+    cdr = cdrs.issue(session)
+    assert cdr.total_before_taxes == Decimal("3.0865")
+    assert cdr.charging_periods[-1]["dimensions"][-1] == {"type": "ENERGY_EXPORT", "volume": "1.5"}
+    assert any("fed 1.5 kWh back" in line for line in cdr.explanation)
