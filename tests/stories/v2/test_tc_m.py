@@ -407,6 +407,20 @@ async def test_m01_fr_07_a_vehicle_of_iso_15118_20_gets_one_contract_after_the_o
     assert len(pool[0].asked) == 1
 
 
+async def test_m02_fr_02_an_update_of_iso_15118_20_is_answered_like_an_installation(
+    pooled: Server, pool: tuple[Pool, str]
+) -> None:
+    pool[0].has("DE8AACA2B3C4D5")
+    async with at_adas(pooled, "2.1") as there:
+        await there.come_up()
+        answer = await simulator.ask_for_contract(
+            there, EXI, action="Update", maximumContractCertificateChains=1
+        )
+
+    assert (answer["status"], answer["remainingContracts"]) == ("Accepted", 0)
+    assert (pool[0].asked[0][0]["action"], pool[0].asked[0][0]["maximum_contracts"]) == ("Update", 1)
+
+
 async def test_m01_a_pool_that_fails_is_told_to_the_vehicle_and_to_an_operator(
     pooled: Server, pool: tuple[Pool, str]
 ) -> None:
