@@ -97,7 +97,7 @@ def refund(request: ConsoleRequest, uid: str) -> HttpResponse:
     request.audit_object = ("payment", uid)
     form = RefundForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "; ".join(text for texts in form.errors.values() for text in texts))
+        messages.error(request, "; ".join(str(text) for texts in form.errors.values() for text in texts))
         return redirect("payment", uid)
     data = form.cleaned_data
     try:
@@ -119,7 +119,7 @@ def set_up_codes(request: ConsoleRequest, identity: str) -> HttpResponse:
     request.audit_object = ("station", identity)
     form = CodeForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "; ".join(text for texts in form.errors.values() for text in texts))
+        messages.error(request, "; ".join(str(text) for texts in form.errors.values() for text in texts))
         return redirect(f"/stations/{identity}/?tab=payment")
     try:
         with transaction.atomic():
