@@ -181,8 +181,8 @@ def close(station: ChargingStation, rows: Sequence[DERControl], *, otherwise: st
     now = clock.now()
     for row in rows:
         if row.state != State.WANTED:
-            over_at = _over_at(row)
-            row.state = State.ENDED if over_at is not None and over_at <= now else otherwise
+            end = over_at(row)
+            row.state = State.ENDED if end is not None and end <= now else otherwise
             row.ended_at = row.ended_at or now
             row.save(update_fields=["state", "ended_at"])
     _publish(station)
@@ -268,7 +268,8 @@ def _find(station: ChargingStation, control_id: str) -> DERControl | None:
     return DERControl.objects.select_for_update().filter(station=station, control_id=control_id).first()
 
 
-def _over_at(row: DERControl) -> datetime | None:
+def over_at(row: DERControl) -> datetime | None:
+    """Return when the time of a scheduled control is over; None for a default one."""
     if row.starts_at is None or row.duration_s is None:
         return None
     return row.starts_at + timedelta(seconds=int(row.duration_s))

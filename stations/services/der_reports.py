@@ -119,10 +119,12 @@ def sweep() -> int:
     booted = open_.filter(~Exists(since_boot))
     ids = set(booted.values_list("station_id", flat=True)[:AT_ONCE])
     over = open_.filter(starts_at__isnull=False, duration_s__isnull=False, starts_at__lt=clock.now())
-    for row in over.values("station_id", "starts_at", "duration_s", "reported_at")[:AT_ONCE]:
-        ends_at = row["starts_at"] + timedelta(seconds=int(row["duration_s"])) + GRACE
-        if ends_at < clock.now() and (row["reported_at"] is None or row["reported_at"] < ends_at):
-            ids.add(row["station_id"])
+    for row in over[:AT_ONCE]:
+        end = der_control.over_at(row)
+        if end is None or end + GRACE > clock.now():
+            continue
+        if row.reported_at is None or row.reported_at < end + GRACE:
+            ids.add(row.station_id)
     return sum(_read_again(station) for station in ChargingStation.objects.filter(pk__in=ids))
 
 

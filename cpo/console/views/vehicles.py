@@ -1,6 +1,7 @@
 """What is done about the power of others: reports, renegotiation, priority, dynamic values; starts; streams."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -203,7 +204,7 @@ def _stream(request: ConsoleRequest, identity: str, number: int) -> tuple[Chargi
     return found, get_object_or_404(EventStream, station=found, stream_id=number)
 
 
-def _who(request: ConsoleRequest) -> dict[str, object]:
+def _who(request: ConsoleRequest) -> dict[str, Any]:
     return {"requested_by": request.principal.name, "user": request.principal.user}
 
 
