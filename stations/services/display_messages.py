@@ -121,6 +121,19 @@ def clear(station: ChargingStation, message_id: int, *, requested_by: str = "", 
     )  # fmt: skip
 
 
+def clear_batch(batch: str, *, stations: "QuerySet[ChargingStation]", **options: Any) -> list[Outcome]:
+    """Queue ClearDisplayMessage at those of these stations that have what was written for several at once."""
+    rows = DisplayMessage.objects.filter(batch=batch, station__in=stations).exclude(state=State.GONE)
+    found = []
+    for row in rows.exclude(batch="").select_related("station").order_by("station__identity"):
+        try:
+            with transaction.atomic():
+                found.append(Outcome(row.station, Asked(row, clear(row.station, row.message_id, **options))))
+        except StationsError as error:
+            found.append(Outcome(row.station, None, str(error)))
+    return found
+
+
 @transaction.atomic(savepoint=False)
 def read(
     station: ChargingStation,

@@ -106,6 +106,13 @@ class SiteMessageWriteSerializer(DisplayMessageWriteSerializer):
         return super().message()
 
 
+class SiteMessageClearSerializer(serializers.Serializer[Any]):
+    """What to take away."""
+
+    batch = serializers.CharField(max_length=36, help_text="Of the message, as its stations list it.")
+    queue = serializers.BooleanField(default=False, help_text="Keep it for stations that are offline.")
+
+
 class DisplayAskedSerializer(serializers.Serializer[Any]):
     """A message and the command that carries it; the station's answer changes the message."""
 

@@ -18,6 +18,7 @@ from cpo.api.serializers.display_messages import (
     DisplayReadSerializer,
     DriverMessageSerializer,
     DriverMessageWriteSerializer,
+    SiteMessageClearSerializer,
     SiteMessageWriteSerializer,
     SiteOutcomeSerializer,
 )
@@ -138,6 +139,31 @@ class LocationDisplayMessages(Endpoint):
             requested_by=self.principal.name, user=self.principal.user,
         )  # fmt: skip
         self.note(uid, stations=[one.station.identity for one in outcomes if one.asked])
+        return Response(SiteOutcomeSerializer(outcomes, many=True).data, status=202)
+
+
+class LocationDisplayMessagesClear(Endpoint):
+    """The clearing of what was written for all stations of a site."""
+
+    actions: ClassVar = {"POST": "display.write"}
+    object_type = "location"
+
+    @extend_schema(
+        summary="Clear a message from all stations of a location",
+        request=SiteMessageClearSerializer,
+        responses={202: SiteOutcomeSerializer(many=True), **refusals(400, 404)},
+    )
+    def post(self, request: Request, uid: str) -> Response:
+        """Queue ClearDisplayMessage where it lies; the answer says which were asked, and why not the others."""
+        location = get_object_or_404(access.locations(self.principal), uid=uid)
+        body = SiteMessageClearSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        told = body.validated_data
+        outcomes = display_messages.clear_batch(
+            told["batch"], stations=access.stations(self.principal).filter(location=location),
+            queue_offline=told["queue"], requested_by=self.principal.name, user=self.principal.user,
+        )  # fmt: skip
+        self.note(uid, **told)
         return Response(SiteOutcomeSerializer(outcomes, many=True).data, status=202)
 
 

@@ -48,7 +48,13 @@ def put(request: ConsoleRequest, identity: str) -> HttpResponse:
 
 @act("display.write")
 def clear(request: ConsoleRequest, identity: str, message_id: int) -> HttpResponse:
-    """Take a message away."""
+    """Take a message away: here, or at all stations of the site that it was written for."""
+    found = station_pages.find(request.principal, identity)
+    row = DisplayMessage.objects.filter(station=found, message_id=message_id).exclude(batch="").first()
+    if row is not None and request.POST.get("where") == EVERYWHERE:
+        stations = access.stations(request.principal)
+        options = {**_who(request), "queue_offline": True}
+        return _told(request, identity, display_messages.clear_batch(row.batch, stations=stations, **options))
     return _do(
         request, identity,
         lambda station: display_messages.clear(station, message_id, queue_offline=True, **_who(request)).uid,

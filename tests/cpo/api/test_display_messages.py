@@ -88,6 +88,20 @@ def test_a_message_for_a_site_says_what_came_of_each_station(api, volt):
     assert (new["station"], new["asked"]["message"]["batch"] != "", new["fault"]) == ("VOLT", True, "")
 
 
+def test_a_message_for_a_site_is_cleared_everywhere(api, volt):
+    factories.station("WATT", location=volt.location, ocpp_version="2.1")
+    display_messages.put_at(ChargingStation.objects.all(), HELLO, queue_offline=True)
+    display_messages.put(volt, HELLO)
+    batch = DisplayMessage.objects.exclude(batch="").first().batch
+
+    outcomes = api.post(
+        f"locations/{volt.location.uid}/display-messages/clear/", {"batch": batch}, expect=202
+    )
+
+    assert [(one["station"], bool(one["fault"])) for one in outcomes] == [("VOLT", False), ("WATT", True)]
+    assert Command.objects.filter(action="ClearDisplayMessage").count() == 1
+
+
 def test_a_driver_is_told_something(api, volt):
     session = factories.session(volt)
 

@@ -90,6 +90,18 @@ def test_a_message_for_all_stations_of_the_site(ada: Client, station: ChargingSt
     assert ("2 stations are asked" in text, "ADA-3:" in text) == (True, True)
 
 
+def test_a_message_of_the_site_is_cleared_everywhere(ada: Client, station: ChargingStation) -> None:
+    factories.station("ADA-2", location=station.location, ocpp_version="2.1")
+    posted(ada, "", FORM | {"where": "site"})
+    display_messages.was_put(station, 1, HELLO, state="accepted")
+    assert "Clear at the site" in page(ada)
+
+    posted(ada, "1/clear/", {"where": "site"})
+
+    cleared = Command.objects.filter(action="ClearDisplayMessage")
+    assert set(cleared.values_list("station__identity", flat=True)) == {"ADA-1", "ADA-2"}
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"content": ""}, {"priority": "Loud"}, {"ends_at": "2020-01-01T00:00"}, {"session": "tx-9"}],
