@@ -42,14 +42,14 @@ def root(tls_server: TlsServer, ada: ChargingStation) -> RootCertificate:
     return root_certificates.add(tls_server.authority.root.pem, use=RootUse.CSMS, name="Server", by="test")
 
 
-async def rise(url: str, root: RootCertificate) -> None:
+async def rise(url: str, root: RootCertificate, profile: int = 2) -> None:
     """Have the slots told, then raise the profile, with the root installed on the way."""
     await rows(lambda: network_profiles.ask(ChargingStation.objects.get(), queue_offline=True))
     await eventually(lambda: bool(network_profiles.known(ChargingStation.objects.get()).priority))
     where = Connection(url=url)
     await rows(
         lambda: security_profiles.raise_to(
-            ChargingStation.objects.get(), profile=2, root=root, connection=where
+            ChargingStation.objects.get(), profile=profile, root=root, connection=where
         )
     )
 
@@ -79,6 +79,24 @@ async def test_a05_the_root_the_slot_the_order_and_a_restart_bring_it_back_over_
     newest = await rows(lambda: ConnectionEvent.objects.latest("epoch"))
     assert (newest.security_profile, newest.is_tls) == (2, True)
     assert await status_of(f"{tls_server.server.ws}/ocpp") == 401
+
+
+@pytest.mark.usefixtures("celery_worker_process")
+async def test_a05_from_1_to_3_the_station_gets_a_certificate_of_its_own_on_the_way(
+    tls_server: TlsServer, charger: Make, root: RootCertificate
+) -> None:
+    async with charger("2.0.1") as station:
+        await station.come_up()
+        await rise(tls_server.url, root, 3)
+        change = await becomes("done", "failed")
+        await eventually(lambda: ConnectionEvent.objects.count() == 2)
+
+    assert (change.reason, {step["state"] for step in change.steps}) == ("", {"done"})
+    assert [step["step"] for step in change.steps] == [
+        "root", "root", "organization", "certificate", "slot", "profile", "restart", "return",
+    ]  # fmt: skip
+    newest = await rows(lambda: ConnectionEvent.objects.latest("epoch"))
+    assert (newest.security_profile, len(newest.certificate)) == (3, 64)
 
 
 async def test_b10_fr_07_a_station_that_cannot_connect_so_comes_back_as_before(
