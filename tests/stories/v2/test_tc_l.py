@@ -1,4 +1,8 @@
-"""Part 6, chapter 3: firmware (block L). Files are not moved here: test_transfers.py does that."""
+"""Part 6, chapter 3: firmware (block L). Files are not moved here: test_transfers.py does that.
+
+UpdateFirmware and FirmwareStatusNotification (L01, L02); PublishFirmware, PublishFirmwareStatusNotification and
+UnpublishFirmware (L03, L04).
+"""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Part 6, chapter 3: logs and customer information (block N), and the report of monitors that asks for both."""
+"""Part 6, chapter 3: logs and customer information (block N), and the report of monitors that asks for both.
+
+GetLog and LogStatusNotification (N01), CustomerInformation and NotifyCustomerInformation (N09, N10).
+"""
 
 from pathlib import Path
 from typing import Any
