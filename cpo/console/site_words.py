@@ -21,6 +21,7 @@ LOOKS = {  # why -> icon, tone, word
     "away": ("wifi-off", "warn", _("offline")),
     "never_seen": ("circle-dashed", "idle", _("never seen")),
     "priority": ("arrow-up", "live", _("priority")),
+    "uncontrolled": ("alert-triangle", "warn", _("takes no limits")),
     "ignores": ("alert-triangle", "bad", _("ignores its limit")),
     "site_paused": ("player-pause", "idle", _("site paused")),
 }
@@ -61,6 +62,8 @@ def why(outlet: PowerOutlet, fuses: Mapping[int, str]) -> str:
         % {"amps": amps},
         "ignores": _("It draws %(amps)s A, its limit is %(limit)s A. The others share what is left.")
         % {"amps": amps, "limit": facts.get("limit", "")},
+        "uncontrolled": _("The station takes no limits of ours; %(amps)s A are kept back for it.")
+        % {"amps": amps},
         "site_paused": _("Nothing is shared while the site is paused: the safe limit holds."),
     }.get(kind, "")
     if facts.get("waits"):

@@ -28,7 +28,7 @@ from stations.load_balancing import (
     staged,
 )
 from stations.models import ChargingSession, Location, PowerNode, PowerOutlet
-from stations.services import review, site_building, site_caps, site_limits, site_measurements
+from stations.services import site_building, site_caps, site_limits, site_measurements
 from stations.services.errors import StationsError
 from stations.services.site_caps import Others
 from stations.services.site_measurements import Measured
@@ -295,8 +295,12 @@ def _vehicle(site: Site, outlet: PowerOutlet, session: ChargingSession, others: 
 
 
 def _fixed(site: Site, vehicle: Vehicle, others: Others) -> list[Draw]:
-    """Give what a vehicle draws that follows no share of ours: priority charging, a limit that is not kept."""
+    """Give what a vehicle draws that follows no share of ours: priority charging, limits not taken or not kept."""
     outlet, wiring = vehicle.outlet, vehicle.wiring
+    if site.told[outlet.pk].is_uncontrolled:
+        outlet.why = {"why": "uncontrolled", "amps": str(vehicle.maximum_a)}
+        outlet.given_a, outlet.until = vehicle.maximum_a, None
+        return [Draw(outlet.node_id, wiring.phases, vehicle.maximum_a)]
     if vehicle.session.pk in others.prioritised:  # its profile overrules ours (K21.FR.03)
         outlet.why = {"why": "priority", "amps": str(vehicle.maximum_a)}
         outlet.given_a, outlet.until = vehicle.maximum_a, None
@@ -316,9 +320,8 @@ def _fixed(site: Site, vehicle: Vehicle, others: Others) -> list[Draw]:
 
 def _tell_ignored(vehicle: Vehicle, drawn: Decimal) -> None:
     station, number = vehicle.outlet.evse.station, vehicle.outlet.evse.number
-    review.raise_item(
-        "charging_profile",
-        key=f"limit_ignored:{vehicle.session.pk}",
+    site_limits.tell_once(
+        f"limit_ignored:{vehicle.session.pk}",
         summary=f"{station.identity}: connector {number} draws {drawn} A, its limit is {vehicle.held_a} A",
         station=station,
         session=vehicle.session,

@@ -26,8 +26,8 @@ from stations.charging_profiles import (
     RateUnit,
 )
 from stations.load_balancing import PAUSED, Wiring
-from stations.models import ChargingSession, ChargingStation, InstalledProfile, PowerOutlet
-from stations.services import capabilities, profile_rows, profile_shapes, requests, smart_charging
+from stations.models import ChargingSession, ChargingStation, InstalledProfile, PowerOutlet, ReviewItem
+from stations.services import capabilities, profile_rows, profile_shapes, requests, review, smart_charging
 from stations.services.errors import StationsError, UnknownAction, UnsuitedProfile
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,11 @@ class Told:
     def has_safe(self) -> bool:
         """Tell whether the safe limit lies on the station."""
         return self.safe is not None and self.safe.on_station is not None
+
+    @property
+    def is_uncontrolled(self) -> bool:
+        """Tell whether the station takes no limit of ours: its safe one could not be sent, or was refused."""
+        return self.share is None and (self.safe is None or self.safe.state == State.REFUSED)
 
 
 def told(outlets: Iterable[PowerOutlet], running: Mapping[int, ChargingSession]) -> dict[int, Told]:
@@ -124,6 +129,8 @@ def tell_safe(outlet: PowerOutlet, wiring: Wiring, *, amps: Decimal, requested_b
     """Lay the safe limit on an outlet, or wish it there for when its station is back; False where it cannot lie."""
     station = outlet.evse.station
     can = capabilities.of(station)
+    if not can.is_smart:
+        return _not_safe(outlet, "the station does not know smart charging")
     unit = _unit(wiring, can.units)
     highest = can.max_stack_level or 0
     schedule = ChargingSchedule(rate_unit=unit, periods=(_period(0, amps, unit, wiring),))
@@ -143,11 +150,26 @@ def tell_safe(outlet: PowerOutlet, wiring: Wiring, *, amps: Decimal, requested_b
                 return True
         except UnsuitedProfile as error:
             if error.path != "stackLevel":
-                log.warning("no safe limit for an outlet", outlet=outlet.pk, error=str(error))
-                return False
+                return _not_safe(outlet, str(error))
         except StationsError as error:
-            log.warning("no safe limit for an outlet", outlet=outlet.pk, error=str(error))
-            return False
+            return _not_safe(outlet, str(error))
+    return _not_safe(outlet, "another default for all connectors lies on each of its levels")
+
+
+def tell_once(key: str, **fields: Any) -> None:
+    """Raise an item for an operator, unless it was raised before: sweeps find the same thing again and again."""
+    if not ReviewItem.objects.filter(key=key[:100]).exists():
+        review.raise_item("charging_profile", key=key, **fields)
+
+
+def _not_safe(outlet: PowerOutlet, reason: str) -> bool:
+    station, number = outlet.evse.station, outlet.evse.number
+    tell_once(
+        f"safe_limit:{outlet.pk}:{station.firmware_version}",
+        summary=f"{station.identity}: connector {number} has no safe limit: {reason}",
+        station=station,
+        facts={"evse": number, "safe_a": str(outlet.safe_a)},
+    )
     return False
 
 

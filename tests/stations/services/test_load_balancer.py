@@ -23,7 +23,7 @@ from stations.models import (
     ReviewItem,
     Variable,
 )
-from stations.services import load_balancer, site_building, site_power, smart_charging
+from stations.services import capabilities, load_balancer, site_building, site_power, smart_charging
 from stations.services.errors import InvalidPayload
 from tests import factories
 
@@ -327,6 +327,17 @@ def test_a_station_that_does_not_keep_its_limit_is_told_of_and_counted_with(site
 
     assert (whys(), shares()[1]) == (["ignores", "fuse"], Decimal(8))
     assert ReviewItem.objects.get().kind == "charging_profile"
+
+
+def test_a_station_that_takes_no_limits_keeps_all_that_it_can_draw(site: Fixture) -> None:
+    deaf = online(location=site[0])
+    capabilities.learn(deaf, "no_smart_charging", reason="it said so")
+    outlet(deaf, site[2], maximum_a=Decimal(20))
+    charge(deaf)
+    balance(site[0])
+
+    assert (shares(), whys()[2]) == ([Decimal(6), Decimal(6), Decimal(20)], "uncontrolled")
+    assert ReviewItem.objects.get().summary.startswith(f"{deaf.identity}: connector 1 has no safe limit")
 
 
 # --- stations that are away
