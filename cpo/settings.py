@@ -572,8 +572,10 @@ PAYMENT_TICKET_S = env.int(
 PAYMENT_LOCK_S = env.int(
     "PAYMENT_LOCK_S", default=120
 )  # seconds a station may keep an EVSE for somebody who pays on the web
-PAYMENT_PAGES_PER_MINUTE = env.int("PAYMENT_PAGES_PER_MINUTE", default=60)  # of one address
-PAYMENT_CHECKOUTS_PER_MINUTE = env.int("PAYMENT_CHECKOUTS_PER_MINUTE", default=6)  # of one address
+PAYMENT_PAGES_PER_MINUTE = env.int(
+    "PAYMENT_PAGES_PER_MINUTE", default=240
+)  # of one address: many telephones share one
+PAYMENT_CHECKOUTS_PER_MINUTE = env.int("PAYMENT_CHECKOUTS_PER_MINUTE", default=20)  # of one address
 SETTLEMENT_WAIT_S = env.int(
     "SETTLEMENT_WAIT_S", default=86_400
 )  # seconds after which a terminal's payment without a settlement, or the other way round, is work for somebody

@@ -363,6 +363,8 @@ def _to(payment: Payment, state: str, **fields: Any) -> None:
         "next_try_at": now if is_open else None,
     }  # fmt: skip
     fields.setdefault("reason", row.reason)
+    if state == State.CANCELLED:
+        fields["email"] = ""  # there will be no receipt
     Payment.objects.filter(pk=row.pk).update(**fields)
     token = fields.get("id_token", row.id_token)
     if token and state in (State.CANCELLING, State.CANCELLED, State.CAPTURED, State.FAILED):
@@ -477,33 +479,33 @@ def take_over(
 ) -> Payment:
     """Take a payment that somebody else had authorised: a kiosk (C24), or a terminal that leaves it to us (C21.FR.05).
 
-    The same reference again is the same payment. Raise `NoProvider` when none is set up, `PaymentTaken`.
+    What a kiosk says is asked for at the payment service before anything starts. The same reference again is the same
+    payment. Raise `NoProvider` when none is set up, `PaymentTaken`.
     """
-    name = psp.provider().name
-    existing = Payment.objects.filter(provider=name, reference=reference).first()
-    if existing is not None:
-        if existing.station_id != station.pk:
-            raise PaymentTaken("this payment is known, for another station")
-        return existing
-    now = clock.now()
-    payment = Payment.objects.create(
-        source=source,
-        station=station,
-        evse=evse,
-        session=session,
-        provider=name,
+    now, is_over = clock.now(), session is not None
+    payment, is_new = Payment.objects.get_or_create(
+        provider=psp.provider().name,
         reference=reference,
-        id_token=reference if session is not None else "",
-        details=details or {},
-        currency=currency,
-        amount=amount,
-        authorised_amount=amount,
-        authorised_at=now,
-        state=State.CHARGING if session is not None else State.AUTHORISED,
-        next_try_at=now,
-        created_at=now,
-        last_updated=now,
-        **limits,
+        defaults={
+            "source": source,
+            "station": station,
+            "evse": evse,
+            "session": session,
+            "id_token": reference if is_over else "",
+            "details": details or {},
+            "currency": currency,
+            "amount": amount,
+            "authorised_amount": amount if is_over else None,
+            "authorised_at": now if is_over else None,
+            "state": State.CHARGING if is_over else State.OPENED,
+            "next_try_at": now,
+            "created_at": now,
+            "last_updated": now,
+            **limits,
+        },
     )
-    events.publish(PaymentChanged(payment.pk, payment.station_id))
+    if payment.station_id != station.pk:
+        raise PaymentTaken("this payment is known, for another station")
+    if is_new:
+        events.publish(PaymentChanged(payment.pk, payment.station_id))
     return payment

@@ -54,29 +54,20 @@ def expect(
 
     Wh, seconds, money with taxes; `reference` is what our books call the payment.
     """
+    facts = {
+        "reference": reference,
+        "details": details or {},
+        "authorized_amount": authorized_amount,
+        "max_energy_wh": max_energy_wh,
+        "max_time_s": max_time_s,
+        "max_cost": max_cost,
+        "is_ours": True,
+    }
     row, _ = DirectPayment.objects.update_or_create(
         station=station,
         id_token=id_token,
-        defaults={
-            "reference": reference,
-            "details": details or {},
-            "authorized_amount": authorized_amount,
-            "max_energy_wh": max_energy_wh,
-            "max_time_s": max_time_s,
-            "max_cost": max_cost,
-            "is_ours": True,
-            "is_over": False,
-        },
-        create_defaults={
-            "reference": reference,
-            "details": details or {},
-            "authorized_amount": authorized_amount,
-            "max_energy_wh": max_energy_wh,
-            "max_time_s": max_time_s,
-            "max_cost": max_cost,
-            "is_ours": True,
-            "first_at": clock.now(),
-        },
+        defaults=facts | {"is_over": False},
+        create_defaults=facts | {"first_at": clock.now()},
     )
     return row
 
