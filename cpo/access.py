@@ -35,6 +35,7 @@ from stations.models import (
     SecurityEvent,
     Settlement,
     StationCertificate,
+    StationIncident,
     TokenGroup,
     TrustedSigner,
     UnknownToken,
@@ -342,6 +343,11 @@ def unmatched_stops(principal: Principal) -> QuerySet[UnmatchedStop]:
 def security_events(principal: Principal) -> QuerySet[SecurityEvent]:
     """Security events of stations in scope."""
     return SecurityEvent.objects.filter(**_limits(principal, "station__location"))
+
+
+def incidents(principal: Principal) -> QuerySet[StationIncident]:
+    """Incidents of stations in scope."""
+    return StationIncident.objects.filter(**_limits(principal, "station__location"))
 
 
 def station_certificates(principal: Principal) -> QuerySet[StationCertificate]:

@@ -15,6 +15,7 @@ from cpo.console.views import (
     display,
     energy,
     firmware,
+    incidents,
     local_lists,
     logs,
     monitoring,
@@ -59,6 +60,7 @@ urlpatterns = [
     path("logout/", account.Logout.as_view(), name="logout"),
     path("", overview.overview, name="overview"),
     path("review/", review.review, name="review"),
+    path("incidents/", incidents.incidents, name="incidents"),
     path("review/<int:pk>/merge/", session_figures.merge, name="review-merge"),
     path("review/<int:pk>/resolve/", review.resolve, name="review-resolve"),
     # `new/` stands outside of `stations/`, where every word may be a station's identity.

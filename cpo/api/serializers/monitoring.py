@@ -123,3 +123,12 @@ class IncidentSerializer(serializers.ModelSerializer[StationIncident]):
             "title", "severity", "value", "tech_code", "tech_info", "transaction_id", "count", "began_at", "last_at",
             "cleared_at",
         )  # fmt: skip
+
+
+class FleetIncidentSerializer(IncidentSerializer):
+    """An incident with its station, for the list of all."""
+
+    station = serializers.CharField(source="station.identity")
+
+    class Meta(IncidentSerializer.Meta):
+        fields = ("id", "station", *IncidentSerializer.Meta.fields)

@@ -12,6 +12,7 @@ from cpo.console.urls import urlpatterns
 PAGES: dict[str, Any] = {
     "overview": lambda n: [],
     "review": lambda n: [],
+    "incidents": lambda n: [],
     "stations": lambda n: [],
     "station": lambda n: [n.station.identity],
     "station-new": lambda n: [],
