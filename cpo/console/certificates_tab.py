@@ -17,7 +17,7 @@ from stations.models import (
     SigningUse,
     StationCertificate,
 )
-from stations.services import certificates, client_certificates, installed_certificates
+from stations.services import certificates, client_certificates, device_model, installed_certificates
 
 SHOWN = 20  # own certificates on a station's page
 ROOTS = 100  # offered
@@ -63,6 +63,7 @@ def parts(request: ConsoleRequest, found: ChargingStation) -> dict[str, Part]:
             "own": own,
             "installed": _installed(found, installed),
             "cpo_name": names[0] if names else "",
+            "cpo_key": "SecurityCtrlr/OrganizationName" if device_model.is_spoken(found) else "CpoName",
             "renewable": [(use, labels[use]) for use in certificates.uses(found)],
         }
 
