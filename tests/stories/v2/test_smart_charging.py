@@ -111,7 +111,7 @@ async def test_k10_clearing_needs_a_criterion_that_is_ours(server: Server) -> No
 
 @VERSIONS
 async def test_k09_a_report_in_parts_shows_what_we_did_not_put_there(server: Server, version: str) -> None:
-    """ReportChargingProfiles in two parts, of two sources."""
+    """GetChargingProfiles, and ReportChargingProfiles in two parts, of two sources."""
     async with station(server, version) as socket:
         row, _ = await report(socket, Scope())
         await told(socket, row.request_id, reported(70), tbc=True)

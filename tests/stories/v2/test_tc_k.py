@@ -269,6 +269,7 @@ async def asked_for(server: Server, version: str, scope: Scope, **place: Any) ->
 
 @VERSIONS
 async def test_tc_k_29_csms_profiles_of_the_station_itself(server: Server, version: str) -> None:
+    """GetChargingProfiles with EVSE 0; the station answers with ReportChargingProfiles."""
     sent = await asked_for(server, version, Scope(evse=0, purpose=Purpose.TX_DEFAULT), evseId=0)
 
     assert sent == {"evseId": 0, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
