@@ -99,7 +99,7 @@ def parts(request: ConsoleRequest, found: ChargingStation) -> dict[str, Part]:
     def read() -> dict[str, Any]:
         said = _said(found)
         updates = access.firmware_updates(request.principal).filter(station=found)
-        shown = list(updates.select_related("image", "link").order_by("-id")[:SHOWN])
+        shown = list(updates.select_related("image", "link", "publication__station").order_by("-id")[:SHOWN])
         for update in shown:
             update.words = said.get(("firmware", update.pk), [])  # type: ignore[attr-defined]
         strays = [*said.get(("firmware", None), [])[-STRAY:], *said.get(("log", None), [])[-STRAY:]]

@@ -3,6 +3,7 @@
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from cpo import access, audit
 from cpo.console import asking
@@ -14,6 +15,15 @@ from stations.models import CustomerRequest, UnlistedToken
 from stations.services import customer_information
 
 TAB = "customers"
+WORDS = {
+    "id_token": gettext_lazy("Token"),
+    "type": gettext_lazy("Type"),
+    "identifier": gettext_lazy("Identifier"),
+    "hash_algorithm": gettext_lazy("Hashed by"),
+    "issuer_name_hash": gettext_lazy("Hash of the issuer's name"),
+    "issuer_key_hash": gettext_lazy("Hash of the issuer's key"),
+    "serial_number": gettext_lazy("Serial number"),
+}
 
 
 @act("customer.request")
@@ -44,7 +54,7 @@ def told(request: ConsoleRequest, uid: str) -> HttpResponse:
         "console/customer_request.html",
         station=row.station,
         row=row,
-        reference=customer_information.reference(row),
+        reference=[(WORDS[name], value) for name, value in customer_information.reference(row).items()],
         told=customer_information.told(row),
     )
 

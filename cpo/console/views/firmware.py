@@ -10,36 +10,25 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 
 from cpo import access
+from cpo.console import asking
 from cpo.console.files_tab import UpdateForm
 from cpo.console.firmware_forms import CampaignForm, ImageForm, SignerForm
 from cpo.console.guard import ConsoleRequest, act, page
 from cpo.console.parts import Part, render
+from cpo.console.views import logs
 from cpo.console.views import stations as station_pages
-from cpo.console.views.logs import back, refusal
 from stations.models import FirmwareCampaign, FirmwareUpdate
 from stations.services import campaigns, firmware_library
 from stations.services import firmware as firmware_service
 from stations.services.errors import (
     InvalidPayload,
     NotOpen,
-    StationOffline,
     StationsError,
-    UnknownAction,
     UnsuitableFirmware,
     UntrustedFirmware,
-    UpdateUnderWay,
 )
 
 SHOWN = 100  # images, signers and campaigns on the page
-REFUSALS = (
-    InvalidPayload,
-    NotOpen,
-    StationOffline,
-    UnknownAction,
-    UnsuitableFirmware,
-    UntrustedFirmware,
-    UpdateUnderWay,
-)
 TURNS = {"start": campaigns.start, "halt": campaigns.halt, "cancel": campaigns.cancel}
 
 
@@ -158,21 +147,13 @@ def plan(request: ConsoleRequest, identity: str) -> HttpResponse:
     form = UpdateForm(request.POST, station=station, auto_id="update_%s")
     if not form.is_valid():
         return render(request, "console/firmware_update.html", status=422, station=station, form=form)
-    try:
-        with transaction.atomic():  # a refusal must leave the request's own transaction good for the record
-            update = firmware_service.plan(
-                station,
-                **form.facts(),
-                requested_by=request.principal.name,
-                user=request.principal.user,
-                queue_offline=request.POST.get("queue") == "yes",
-            )
-    except REFUSALS as error:
-        messages.error(request, refusal(error, station))
-        return back(identity)
-    request.audit_facts = {"id": update.uid, "version": update.version}
-    messages.success(request, _("The update is on its way; what the station says appears here."))
-    return back(identity)
+
+    def do() -> dict[str, object]:
+        update = firmware_service.plan(station, **form.facts(), **asking.who(request))
+        return {"id": update.uid, "version": update.version}
+
+    said = _("The update is on its way; what the station says appears here.")
+    return asking.do(request, station, logs.TAB, do, said)
 
 
 @act("firmware.update")
@@ -180,13 +161,13 @@ def cancel(request: ConsoleRequest, uid: str) -> HttpResponse:
     """Give an update up."""
     update = _update(request, uid)
     request.audit_object = ("firmware_update", uid)
-    try:
-        with transaction.atomic():
-            firmware_service.cancel(update, by=request.principal.name)
-        messages.success(request, _("It is taken back; the file is out of the station's reach."))
-    except NotOpen as error:
-        messages.error(request, str(error))
-    return back(update.station.identity)
+
+    def do() -> dict[str, object]:
+        firmware_service.cancel(update, by=request.principal.name)
+        return {}
+
+    said = _("It is taken back; the file is out of the station's reach.")
+    return asking.do(request, update.station, logs.TAB, do, said)
 
 
 @act("firmware.update")
@@ -194,17 +175,11 @@ def retry(request: ConsoleRequest, uid: str) -> HttpResponse:
     """Try an update again."""
     update = _update(request, uid)
     request.audit_object = ("firmware_update", uid)
-    try:
-        with transaction.atomic():
-            again = firmware_service.retry(
-                update, requested_by=request.principal.name, user=request.principal.user
-            )
-    except REFUSALS as error:
-        messages.error(request, refusal(error, update.station))
-        return back(update.station.identity)
-    request.audit_facts = {"id": again.uid}
-    messages.success(request, _("The update is on its way again."))
-    return back(update.station.identity)
+
+    def do() -> dict[str, object]:
+        return {"id": firmware_service.retry(update, **asking.who(request)).uid}
+
+    return asking.do(request, update.station, logs.TAB, do, _("The update is on its way again."))
 
 
 @page("firmware.library")
