@@ -77,7 +77,7 @@ class Branch(NamedTuple):
     """A component in the tree, with the places where it stands."""
 
     name: str
-    count: int
+    total: int
     places: list[dict[str, Any]]
     is_open: bool
 

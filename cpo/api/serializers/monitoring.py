@@ -125,10 +125,14 @@ class IncidentSerializer(serializers.ModelSerializer[StationIncident]):
         )  # fmt: skip
 
 
-class FleetIncidentSerializer(IncidentSerializer):
+class FleetIncidentSerializer(serializers.ModelSerializer[StationIncident]):
     """An incident with its station, for the list of all."""
 
     station = serializers.CharField(source="station.identity")
 
-    class Meta(IncidentSerializer.Meta):
-        fields = ("id", "station", *IncidentSerializer.Meta.fields)
+    class Meta:
+        model = StationIncident
+        fields = (
+            "id", "station", "title", "severity", "value", "tech_code", "tech_info", "transaction_id", "count",
+            "began_at", "last_at", "cleared_at",
+        )  # fmt: skip

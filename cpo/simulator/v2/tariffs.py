@@ -23,7 +23,7 @@ async def set_default_tariff(station: "ChargingStation", payload: Payload) -> Pa
     others = {n: known for n, known in station.tariffs.items() if n not in numbers}
     if any(known["tariffId"] == tariff["tariffId"] and known != tariff for known in others.values()):
         return {"status": "DuplicateTariffId"}
-    station.tariffs = others | dict.fromkeys(numbers, tariff)
+    station.tariffs = others | {number: tariff for number in numbers}
     return ACCEPTED
 
 
