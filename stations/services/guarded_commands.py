@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from stations.models import ChargingStation, FileLink
-from stations.services import files, firmware_checks, published_locations, security_guards
+from stations.services import certificate_guards, files, firmware_checks, published_locations, security_guards
 from stations.services.errors import ForbiddenLocation, InvalidPayload, UntrustedFirmware
 
 Payload = dict[str, Any]
@@ -84,6 +84,7 @@ def _location(station: ChargingStation, url: str, direction: str, path: str) -> 
 
 CHECKS: dict[str, Check] = {
     "ChangeConfiguration": security_guards.configuration,
+    "DeleteCertificate": certificate_guards.deletion,
     "GetDiagnostics": diagnostics,
     "GetLog": log,
     "PublishFirmware": published_firmware,

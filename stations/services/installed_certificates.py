@@ -24,11 +24,11 @@ from stations.models import (
 from stations.pki import certificates as x
 from stations.pki import hash_data
 from stations.pki.hash_data import HashData
-from stations.services import alerts, requests
+from stations.services import alerts, certificate_guards, requests
+from stations.services.certificate_guards import OWN_CHAIN
 from stations.services.errors import NotConfirmed, UnknownAction
 
 ALL = "read_all_certificates"  # the request about all uses, of versions that have one
-OWN_CHAIN = "V2GCertificateChain"  # the station's own Plug & Charge certificate and what leads to its root
 TLS_USES = (RootUse.CSMS, RootUse.MANUFACTURER)
 PLUG_AND_CHARGE_USES = (RootUse.V2G, RootUse.MO, OWN_CHAIN)
 ALL_USES = (*TLS_USES, *PLUG_AND_CHARGE_USES, RootUse.OEM)
@@ -94,14 +94,10 @@ def delete(installed: InstalledCertificate, *, confirmed: bool = False, **option
     Raise `NotConfirmed` for the station's own certificate and for the last root of a use: without one it trusts no
     server of ours, or no firmware. `options` are those of `commands.queue`; raise what it raises.
     """
-    same_use = InstalledCertificate.objects.filter(
-        station_id=installed.station_id, use=installed.use, parent=None
-    )
-    if not confirmed and installed.use == OWN_CHAIN:
-        raise NotConfirmed("it is the station's own certificate: confirm it")
-    if not confirmed and not same_use.exclude(pk=installed.pk).exists():
-        raise NotConfirmed(f"it is the station's last {installed.use}: confirm it")
-    with transaction.atomic():
+    why = certificate_guards.reason(installed)
+    if why and not confirmed:
+        raise NotConfirmed(f"{why}: confirm it")
+    with transaction.atomic(), certificate_guards.confirmed():
         return requests.queue(
             installed.station,
             "delete_certificate",

@@ -172,3 +172,15 @@ def test_the_end_of_a_known_root_is_told(api, ada):
     InstalledCertificate.objects.filter(pk=row.pk).update(root=made["id"])
 
     assert api.get(path)["results"][0]["not_after"] == made["not_after"]
+
+
+def test_the_last_root_is_not_deleted_by_a_command_by_hand(api, ada):
+    row = installed(ada)
+    hashes = {"hashAlgorithm": "SHA256", "issuerNameHash": "AA", "issuerKeyHash": "bb", "serialNumber": "0CC"}
+    body = {"action": "DeleteCertificate", "payload": {"certificateHashData": hashes}}
+    assert "last CSMSRootCertificate" in str(parsed(api("POST", "stations/ADA-1/commands/", body)))
+    assert not Command.objects.exists()
+
+    InstalledCertificate.objects.filter(pk=row.pk).delete()
+
+    assert api("POST", "stations/ADA-1/commands/", body).status_code == 202
