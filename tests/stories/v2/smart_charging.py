@@ -61,8 +61,14 @@ async def reaches(row: InstalledProfile, state: str) -> InstalledProfile:
 
 
 async def taken(socket: RawSocket, status: str = "Accepted") -> dict[str, Any]:
-    """Answer the next SetChargingProfile, and the question that follows what was accepted."""
-    told: dict[str, Any] = await accept(socket, "SetChargingProfile", status=status)
+    """Answer the next SetChargingProfile; a question about the schedule that comes before it is refused."""
+    request = await socket.read()
+    while request[2] == "GetCompositeSchedule":
+        await reply(socket, request, {"status": "Rejected"})
+        request = await socket.read()
+    assert request[2] == "SetChargingProfile", request
+    await reply(socket, request, {"status": status})
+    told: dict[str, Any] = request[3]
     return told
 
 
