@@ -370,6 +370,7 @@ async def _exchange(pooled: Server, pool: Pool, version: str, action: str) -> No
         answer = await simulator.ask_for_contract(there, EXI, action=action)
 
     assert answer == {"status": "Accepted", "exiResponse": pool.response("DE8AACA2B3C4D5")}
+    assert [one["action"] for one in there.calls("Get15118EVCertificate")] == [action]
     body, headers = pool.asked[-1]
     assert (body["action"], body["exi_request"], "maximum_contracts" in body) == (action, EXI, False)
     assert (body["schema_version"], headers["authorization"]) == (
