@@ -175,6 +175,16 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
+async def get_periodic_event_stream(station: "ChargingStation", payload: Payload) -> Payload:
+    """N13: this station opens no streams, it reports by events."""
+    return {}
+
+
+async def adjust_periodic_event_stream(station: "ChargingStation", payload: Payload) -> Payload:
+    """N14: there is none to adjust."""
+    return {"status": "Rejected", "statusInfo": {"reasonCode": "NotFound"}}
+
+
 # --- what comes of them
 
 
@@ -245,8 +255,10 @@ def _event(station: "ChargingStation", one: Monitor, text: str, **told: Any) -> 
 
 
 REACTIONS: dict[str, Reaction] = {
+    "AdjustPeriodicEventStream": adjust_periodic_event_stream,
     "ClearVariableMonitoring": clear_variable_monitoring,
     "GetMonitoringReport": get_monitoring_report,
+    "GetPeriodicEventStream": get_periodic_event_stream,
     "SetMonitoringBase": set_monitoring_base,
     "SetMonitoringLevel": set_monitoring_level,
     "SetVariableMonitoring": set_variable_monitoring,

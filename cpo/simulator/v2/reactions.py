@@ -13,6 +13,7 @@ from cpo.simulator.v2 import (
     monitoring,
     network,
     payments,
+    profile_reports,
     publishing,
     schedules,
     tariffs,
@@ -190,6 +191,7 @@ REACTIONS: dict[str, Reaction] = {
     **schedules.REACTIONS,
     **monitoring.REACTIONS,
     **payments.REACTIONS,
+    **profile_reports.REACTIONS,
     **publishing.REACTIONS,
     **tariffs.REACTIONS,
 }

@@ -21,6 +21,12 @@ PLACE = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": 
 KEY = ("EVSE", 1, "Temperature")
 REALLY_NOT = {"RequestBatterySwap"}  # a charging station has no batteries to swap
 TARIFF = {"tariffId": "T-1", "currency": "EUR", "energy": {"prices": [{"priceKwh": 0.4}]}}
+PROFILE = {
+    "id": 4, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative",
+    "chargingSchedule": [
+        {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 5000}]},
+    ],
+}  # fmt: skip
 Make = Callable[..., Charger]
 
 
@@ -133,6 +139,21 @@ async def test_tariffs_are_set_told_changed_and_cleared(charger: Make) -> None:
 
 
 @BOTH
+async def test_profiles_that_lie_there_are_reported(charger: Make, version: str) -> None:
+    async with charger(version) as station:
+        await station.come_up()
+        await sent("SetChargingProfile", {"evseId": 1, "chargingProfile": PROFILE})
+        asked = {"requestId": 5, "chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}
+        found = await sent("GetChargingProfiles", asked)
+        none = await sent("GetChargingProfiles", asked | {"chargingProfile": {"stackLevel": 3}})
+        await eventually(lambda: bool(station.calls("ReportChargingProfiles")))
+
+    (report,) = station.calls("ReportChargingProfiles")
+    assert (found["status"], none["status"]) == ("Accepted", "NoProfiles")
+    assert (report["evseId"], report["chargingProfile"]) == (1, [PROFILE])
+
+
+@BOTH
 async def test_an_inventory_tells_limits_units_and_members(charger: Make, version: str) -> None:
     async with charger(version) as station:
         await station.come_up()
@@ -152,3 +173,17 @@ async def test_an_inventory_tells_limits_units_and_members(charger: Make, versio
     assert (entries.max_limit, heat.unit, heat.is_monitorable) == (Decimal(500), "Celsius", True)
     assert source.values_list == "Heartbeat,NTP,GPS"
     assert refused["attributeStatusInfo"]["reasonCode"] == "ValueOutOfRange"
+
+
+async def test_send_local_list_counts_the_entries_of_the_station(charger: Make) -> None:
+    entry = {"idToken": {"idToken": "BO-1", "type": "ISO14443"}, "idTokenInfo": {"status": "Accepted"}}
+    whole = {"versionNumber": 4, "updateType": "Full", "localAuthorizationList": [entry]}
+    asked = {"component": {"name": "LocalAuthListCtrlr"}, "variable": {"name": "Entries"}}
+    async with charger() as station:
+        await station.come_up()
+        taken = await sent("SendLocalList", whole)
+        version = await sent("GetLocalListVersion", {})
+        told = await sent("GetVariables", {"getVariableData": [asked]})
+
+    assert (taken["status"], version["versionNumber"]) == ("Accepted", 4)
+    assert told["getVariableResult"][0]["attributeValue"] == "1"
