@@ -176,7 +176,7 @@ def _number(value: Decimal) -> int | float:
 
 
 async def get_periodic_event_stream(station: "ChargingStation", payload: Payload) -> Payload:
-    """N13: this station opens no streams, it reports by events."""
+    """N12: this station opens no streams, it reports by events."""
     return {}
 
 
