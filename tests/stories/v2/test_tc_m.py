@@ -445,5 +445,6 @@ async def test_m01_without_a_pool_a_vehicles_wish_fails_with_a_reason(server: Se
         await there.come_up()
         answer = await simulator.ask_for_contract(there, EXI)
 
+    assert len(there.calls("Get15118EVCertificate")) == 1
     assert (answer["status"], answer["exiResponse"]) == ("Failed", "")
     assert "no contract certificate pool" in answer["statusInfo"]["additionalInfo"]
