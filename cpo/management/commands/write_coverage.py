@@ -1,4 +1,4 @@
-"""Write docs/coverage-ocpp.md from the route tables and the stories; `--check` tells whether it is up to date."""
+"""Write the coverage pages of OCPP from route tables and stories; `--check` tells whether they are up to date."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from cpo.management import certification
 from stations.ocpp.pipeline import CONTENTS
 from stations.ocpp.route import Contents, Route
 
@@ -25,18 +26,18 @@ each message of a station with one fault at a time.
 
 
 class Command(BaseCommand):
-    help = "Write docs/coverage-ocpp.md from the route tables and the stories."
+    help = "Write docs/coverage-ocpp.md and docs/coverage-certification.md from the route tables and the stories."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; fail if it is out of date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         root = Path(settings.BASE_DIR)
-        text = page(root)
-        if not options["check"]:
-            (root / PAGE).write_text(text)
-        elif (root / PAGE).read_text() != text:
-            raise CommandError(f"{PAGE} is out of date: run manage.py write_coverage")
+        for place, text in ((PAGE, page(root)), (certification.PAGE, certification.page(root))):
+            if not options["check"]:
+                (root / place).write_text(text)
+            elif (root / place).read_text() != text:
+                raise CommandError(f"{place} is out of date: run manage.py write_coverage")
 
 
 def page(root: Path) -> str:
