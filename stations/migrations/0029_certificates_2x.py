@@ -4,30 +4,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('stations', '0028_publications_and_customers'),
+        ("stations", "0028_publications_and_customers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='stationcertificate',
-            name='request_id',
+            model_name="stationcertificate",
+            name="request_id",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='stationcertificate',
-            name='wanted_root',
+            model_name="stationcertificate",
+            name="wanted_root",
             field=models.JSONField(blank=True, null=True),
         ),
         migrations.AlterField(
-            model_name='authoritycertificate',
-            name='role',
-            field=models.CharField(choices=[('root', 'Root'), ('stations', 'Issuing: stations'), ('rsa-root', 'Root: RSA'), ('rsa', 'Issuing: stations with RSA keys'), ('v2g-root', 'Root: V2G'), ('v2g', 'Issuing: V2G'), ('v2g20-root', 'Root: V2G of ISO 15118-20'), ('v2g20', 'Issuing: V2G of ISO 15118-20')], max_length=10),
+            model_name="authoritycertificate",
+            name="role",
+            field=models.CharField(
+                choices=[
+                    ("root", "Root"),
+                    ("stations", "Issuing: stations"),
+                    ("rsa-root", "Root: RSA"),
+                    ("rsa", "Issuing: stations with RSA keys"),
+                    ("v2g-root", "Root: V2G"),
+                    ("v2g", "Issuing: V2G"),
+                    ("v2g20-root", "Root: V2G of ISO 15118-20"),
+                    ("v2g20", "Issuing: V2G of ISO 15118-20"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='stationcertificate',
-            name='use',
-            field=models.CharField(choices=[('ChargingStationCertificate', 'TLS to us'), ('V2GCertificate', 'Plug & Charge'), ('V2G20Certificate', 'Plug & Charge (ISO 15118-20)'), ('CombinedCertificate', 'TLS to us and Plug & Charge')], default='ChargingStationCertificate', max_length=32),
+            model_name="stationcertificate",
+            name="use",
+            field=models.CharField(
+                choices=[
+                    ("ChargingStationCertificate", "TLS to us"),
+                    ("V2GCertificate", "Plug & Charge"),
+                    ("V2G20Certificate", "Plug & Charge (ISO 15118-20)"),
+                    ("CombinedCertificate", "TLS to us and Plug & Charge"),
+                ],
+                default="ChargingStationCertificate",
+                max_length=32,
+            ),
         ),
     ]

@@ -92,8 +92,12 @@ class ChargingNeeds(models.Model):
     )
     detail = models.CharField(max_length=255, blank=True)
     renegotiations = models.PositiveSmallIntegerField(default=0)  # by us, since these needs came (K16)
-    max_w = models.DecimalField(max_digits=14, decimal_places=3, null=True, blank=True)  # what we allow at the most
-    begun_wh = models.DecimalField(max_digits=20, decimal_places=4, default=0)  # of the session when they came
+    max_w = models.DecimalField(
+        max_digits=14, decimal_places=3, null=True, blank=True
+    )  # what we allow at the most
+    begun_wh = models.DecimalField(
+        max_digits=20, decimal_places=4, default=0
+    )  # of the session when they came
     schedule = models.JSONField(null=True, blank=True, encoder=DjangoJSONEncoder)  # what the vehicle will do
     schedule_base = models.DateTimeField(null=True, blank=True)
     schedule_is_within = models.BooleanField(null=True)  # our limits

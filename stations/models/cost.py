@@ -76,7 +76,7 @@ class SessionCost(models.Model):
                 fields=["id"],
                 name="session_cost_to_compare",
                 condition=models.Q(is_final=True, is_compared=False),
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -72,7 +72,9 @@ def begin(row: LocalList) -> None:
             row.content, row.target = row.wanted, None
             rest(row)
             return
-        is_last_one = row.is_on and len(changes) == 1 and not row.target.size  # N10.FR.02: one entry that goes
+        is_last_one = (
+            row.is_on and len(changes) == 1 and not row.target.size
+        )  # N10.FR.02: one entry that goes
         if len(changes) >= row.target.size and not is_last_one:
             row.content = None
     send(row)

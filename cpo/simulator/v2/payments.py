@@ -41,7 +41,12 @@ def url(station: "ChargingStation", evse: int) -> str:
     offset = digest[-1] & 15
     places = range(offset, offset + int(told["Length"]))
     totp = "".join(LETTERS[digest[place % len(digest)] % len(LETTERS)] for place in places)
-    filled = {"{chargingstationid}": station.station_id, "{evse}": str(evse), "{totp}": totp, "{version}": "v1"}
+    filled = {
+        "{chargingstationid}": station.station_id,
+        "{evse}": str(evse),
+        "{totp}": totp,
+        "{version}": "v1",
+    }
     text = told["URLTemplate"]
     for name, value in filled.items():
         text = text.replace(name, value)
@@ -52,7 +57,9 @@ def show(station: "ChargingStation", folder: Path) -> list[str]:
     """Draw the codes of all EVSEs into files, as a display would; return what they say."""
     shown = [(evse, text) for evse in station.outlets if (text := url(station, evse))]
     for evse, text in shown:
-        segno.make(text, micro=False).save(str(folder / f"{station.station_id}-{evse}.svg"), scale=6, light="#fff")
+        segno.make(text, micro=False).save(
+            str(folder / f"{station.station_id}-{evse}.svg"), scale=6, light="#fff"
+        )
         (folder / f"{station.station_id}-{evse}.txt").write_text(text + "\n")
     return [text for _, text in shown]
 
