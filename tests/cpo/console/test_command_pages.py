@@ -10,7 +10,7 @@ from cpo.console import commands_tab, member_words
 from stations.models import ChargingSession, ChargingStation, Command, Connector
 from stations.ocpp import codec
 from stations.ocpp.pipeline import CONTENTS
-from stations.services import firmware_library
+from stations.services import firmware_library, sealed
 from tests import factories, signing
 from tests.cpo.console.filled import in_full
 
@@ -18,7 +18,12 @@ VERSIONS = sorted(CONTENTS)
 MAKER = signing.maker()
 URL = "https://127.0.0.1/1"
 # What is looked at beyond the schema: where files lie, and who signs firmware.
-REAL = {"location": URL, "remotelocation": URL, "signingcertificate": MAKER.certificate}
+REAL = {
+    "basicauthpassword": "correct-horse-battery",
+    "location": URL,
+    "remotelocation": URL,
+    "signingcertificate": MAKER.certificate,
+}
 EXTENT = pytest.mark.parametrize("only_needed", [False, True], ids=["maximal", "minimal"])
 
 
@@ -77,7 +82,7 @@ def test_each_command_is_sent_from_its_form_and_queued_as_it_was_filled_in(
         if command is None:
             wrong[action] = response.status_code
             continue
-        fault = codec.request_fault(station.ocpp_version, action, command.payload)
+        fault = codec.request_fault(station.ocpp_version, action, sealed.opened(command.payload))
         empty = not only_needed and set(command.payload) < members(station, action)
         if fault or empty:
             wrong[action] = fault or set(command.payload)
