@@ -48,7 +48,10 @@ def django_db_modify_db_settings() -> None:
     """Give each test process a database of its own, so that runs side by side do not meet."""
     from django.db import connections
 
-    connections["default"].settings_dict["TEST"]["NAME"] = services.database_name()
+    connections["default"].settings_dict["TEST"] |= {
+        "NAME": services.database_name(),
+        "TEMPLATE": services.migrated_template(),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """Real PostgreSQL and Redis for a test run; a database and a Redis number of its own for each process."""
 
 import fcntl
+import hashlib
 import itertools
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,36 @@ def database_name() -> str:
     """Give the name of this process's test database; the start time tells a reused process number."""
     process = psutil.Process()
     return f"test_{process.pid}_{int(process.create_time())}"
+
+
+def migrated_template() -> str | None:
+    """Give a database with all migrations applied, which each process copies; None where we may make none.
+
+    The first process that asks makes it; it stays for later runs until a migration changes.
+    """
+    if VAR not in os.environ:
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(ROOT.glob("*/migrations/*.py")):
+        digest.update(path.read_bytes())
+    name = f"migrated_{digest.hexdigest()[:16]}"
+    with (Path(os.environ[VAR]) / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            rows = connection.execute(
+                "select datname from pg_database where datname ~ '^migrated_'"
+            ).fetchall()
+            if (name,) in rows:
+                return name
+            for old in [*(row[0] for row in rows), f"half_{name}"]:
+                connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(old)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(f"half_{name}")))
+            env = os.environ | {"DATABASE_URL": database_url(f"half_{name}")}
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=ROOT, env=env, check=True)  # noqa: S603
+            rename = sql.SQL("alter database {} rename to {}")
+            connection.execute(rename.format(sql.Identifier(f"half_{name}"), sql.Identifier(name)))
+    return name
 
 
 def database_url(name: str) -> str:

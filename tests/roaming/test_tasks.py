@@ -1,5 +1,6 @@
 """Tasks and sweeps, with a real Celery worker behind them (RELIABILITY 4.2)."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from cpo.lib import clock
 from roaming import push, registration, tasks
 from roaming.models import Connection, Exchange, Push
 from stations.models import ChargingStation, IdToken
-from tests.emsp import wait_for
+from tests.emsp import Partner, wait_for
 from tests.roaming.platform import bill, connection_of, drive, network
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("celery_worker_process")]
@@ -17,6 +18,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("celery_worker_proc
 def is_quiet() -> bool:
     """Tell whether everything that is marked has been acknowledged."""
     return Push.objects.exists() and not Push.objects.exclude(state="acked").exists()
+
+
+def wait_for_silence(partner: Partner) -> None:
+    """Wait until the partner has heard nothing for a while: what was under way has arrived."""
+    heard, since = len(partner.requests), time.monotonic()
+    while time.monotonic() - since < 0.5:
+        if len(partner.requests) != heard:
+            heard, since = len(partner.requests), time.monotonic()
+        time.sleep(0.05)
 
 
 def test_nudged_tasks_mark_and_send(partner):
@@ -63,6 +73,7 @@ def test_sweeps_without_news_send_and_change_nothing(partner):
     bill(drive(network(), ended=True))
     tasks.sweep_marks()
     wait_for(lambda: is_quiet() and connection_of(partner).tokens_pulled_at)
+    wait_for_silence(partner)
     rows, asked = list(Push.objects.order_by("pk").values()), len(partner.requests)
 
     tasks.sweep_marks()

@@ -80,7 +80,7 @@ def start_remotely(page: Any) -> None:
 
 def watch_it_charge(page: Any) -> None:
     """See the session appear and its energy rise while the page stays as it was loaded."""
-    page.get_by_role("link", name="Now").click()
+    page.get_by_role("navigation", name="Parts of this station").get_by_role("link", name="Overview").click()
     card = page.locator("article", has_text="Connector 1")
     card.locator(".tag", has_text="Charging").wait_for()
     page.evaluate("() => { window.sameDocument = true; }")

@@ -332,7 +332,7 @@ async def test_a_newer_request_cancels_the_upload_under_way(charger: Make, exten
         await is_("accepted", second)
 
     cancelled = await is_("cancelled", first)
-    assert cancelled.reason == "a newer request took its place"
+    assert cancelled.reason == "a newer one took its place"
     assert (await history(second))[-1] == "AcceptedCanceled"
 
 

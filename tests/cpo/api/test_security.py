@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 def ada():
     ada, bea = factories.station("ADA-1"), factories.station("BEA-1")
     for minutes, (station, type) in enumerate(
-        [(ada, "TamperDetectionActivated"), (ada, "InvalidTLSVersion"), (bea, "ResetOrReboot")]
+        [(ada, "TamperDetectionActivated"), (ada, "AttemptedReplayAttacks"), (bea, "ResetOrReboot")]
     ):
         at = NOON + timedelta(minutes=minutes)
         security.record(station, type=type, at=at, tech_info="lid", now=at + timedelta(seconds=5))
@@ -29,7 +29,7 @@ def types(page):
 def test_it_lists_security_events_newest_first(api, ada):
     page = api.get("security-events/")
 
-    assert types(page) == ["ResetOrReboot", "InvalidTLSVersion", "TamperDetectionActivated"]
+    assert types(page) == ["ResetOrReboot", "AttemptedReplayAttacks", "TamperDetectionActivated"]
     assert page["results"][2] | {"id": 0} == {
         "id": 0,
         "station": "ADA-1",
@@ -44,9 +44,9 @@ def test_it_lists_security_events_newest_first(api, ada):
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("station=ADA-1", ["InvalidTLSVersion", "TamperDetectionActivated"]),
+        ("station=ADA-1", ["AttemptedReplayAttacks", "TamperDetectionActivated"]),
         ("critical=true", ["ResetOrReboot", "TamperDetectionActivated"]),
-        ("critical=false", ["InvalidTLSVersion"]),
+        ("critical=false", ["AttemptedReplayAttacks"]),
         ("station=ADA-1&critical=true", ["TamperDetectionActivated"]),
         ("type=ResetOrReboot", ["ResetOrReboot"]),
         ("station=NOBODY", []),
@@ -69,7 +69,7 @@ def test_it_loses_no_event_between_pages(api, ada):
 def test_it_shows_a_limited_token_the_events_of_its_sites_only(client_of, ada):
     host = client_of("viewer", locations=[ada.location])
 
-    assert types(host.get("security-events/")) == ["InvalidTLSVersion", "TamperDetectionActivated"]
+    assert types(host.get("security-events/")) == ["AttemptedReplayAttacks", "TamperDetectionActivated"]
 
 
 def test_a_list_costs_one_query_besides_the_callers(api, ada, django_assert_num_queries):

@@ -76,7 +76,7 @@ def test_a_profile_that_is_accepted_and_not_followed_is_shown(ada: ChargingStati
 
     row.refresh_from_db()
     assert row.is_verified is False
-    assert "more is allowed" in ReviewItem.objects.get().summary
+    assert "allows more" in ReviewItem.objects.get().summary
 
 
 def test_a_station_that_allows_less_knows_better(ada: ChargingStation) -> None:
