@@ -1,0 +1,1 @@
+"""Every route of the console, on a network that is built once."""
