@@ -282,7 +282,7 @@ def _banner(env: dict[str, str], services: Services, sign_in: str) -> str:
     return (
         f"\nOpenCPO is ready: {env['PUBLIC_URL']}/\n"
         f"  sign in   {sign_in}\n"
-        f"  chargers  {env['OPENCPO_URL']}<station id>   (OCPP 1.6J)\n"
+        f"  chargers  {env['OPENCPO_URL']}<station id>   (OCPP 1.6J, 2.0.1, 2.1)\n"
         f"{_secure_url(env)}"
         f"  folder    {services.var}{data}\n"
         f"  stop      Ctrl-C\n "
