@@ -124,14 +124,13 @@ def exchange(
 ) -> tuple[Answer, Exchange]:
     """Send one request; return the answer and its unsaved record. `token` and `encoding` replace the stored ones."""
     request_id, correlation_id = str(uuid.uuid4()), correlation_id or str(uuid.uuid4())
-    content = None if body is None else wire.dumps(body)
+    version = versions.of(connection.version)
+    content = None if body is None else wire.dumps(body, fractions=version.has_fractions)
     headers = {"X-Request-ID": request_id, "X-Correlation-ID": correlation_id, "Accept": "application/json"}
     headers |= {"Accept-Encoding": "gzip, identity", "User-Agent": "OpenCPO"}
     if content is not None:
         headers["Content-Type"] = "application/json"
-    routes = (
-        profiles.of(connection.profile).sends_routing_headers and versions.of(connection.version).has_parties
-    )
+    routes = profiles.of(connection.profile).sends_routing_headers and version.has_parties
     if route is not None and routes:
         headers |= routing_headers(route)
     record = Exchange(

@@ -27,7 +27,7 @@ def locations(rows: Sequence[Location], version: Version) -> list[Document]:
 
 def hidden(row: Location, version: Version) -> tuple[str, Document]:
     """Write how a partner is told that a location is not published any more: HTTP method and body."""
-    method, document = version.shapes.hidden(row, locations([row], version)[0])
+    method, document = version.shapes.hidden(row, lambda: locations([row], version)[0])
     return method, document
 
 

@@ -108,8 +108,7 @@ def _evse(push: Push, visible: VisibleTo, address: _Address) -> Outgoing:
     if location is None or location.uid != push.parent_key:
         return NOTHING  # it was moved: the locations' own rows tell
     operator = location.operator
-    changed_at = address.version.moment(published.evse_changed_at(row))
-    body = {"status": published.evse_status(row), "last_updated": changed_at}
+    body = {"status": published.evse_status(row), "last_updated": published.evse_changed_at(row)}
     url = address.url(operator.country_code, operator.party_id, location.uid, row.uid)
     return Outgoing("PATCH", url, body, address.route(operator))
 

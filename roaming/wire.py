@@ -27,9 +27,13 @@ class NotAMoment(ValueError):
     """The text is no date and time of RFC 3339, or none of this calendar."""
 
 
-def dumps(value: Any) -> bytes:
-    """Write compact JSON: Decimal as number without exponent, datetime in UTC with milliseconds and `Z`."""
-    return orjson.dumps(value, default=_write, option=orjson.OPT_PASSTHROUGH_DATETIME)
+def dumps(value: Any, *, fractions: bool = True) -> bytes:
+    """Write compact JSON: Decimal as number without exponent, datetime in UTC with milliseconds and `Z`.
+
+    Without `fractions` instants are cut to whole seconds (OCPI 2.1.1 types#DateTime).
+    """
+    writer = _write if fractions else _write_whole
+    return orjson.dumps(value, default=writer, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def loads(raw: bytes) -> Any:
@@ -84,6 +88,10 @@ def _write(value: object) -> Any:
     if isinstance(value, datetime):
         return write_moment(value)
     raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _write_whole(value: object) -> Any:
+    return _write(value.replace(microsecond=0) if isinstance(value, datetime) else value)
 
 
 def _refuse(word: str) -> NoReturn:

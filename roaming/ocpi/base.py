@@ -48,7 +48,8 @@ class OcpiRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
-        return wire.dumps(data)
+        view = (renderer_context or {})["view"]
+        return wire.dumps(data, fractions=view.version.has_fractions)
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -184,8 +185,6 @@ class OcpiView(APIView):
         if isinstance(finished, Response):
             for name in ("X-Request-ID", "X-Correlation-ID"):
                 finished[name] = _message_id(request, name)
-            if isinstance(finished.data, dict) and "timestamp" in finished.data:
-                finished.data["timestamp"] = self.version.moment(finished.data["timestamp"])
             finished["Allow"] = ", ".join(self.allowed_methods)
             if self.is_functional:
                 self._swap_route(request, finished)

@@ -4,7 +4,7 @@ OCPI 2.1.1 mod_locations, mod_sessions, mod_cdrs, mod_tokens, credentials. One p
 an object is; prices exclude VAT; instants have no fractions of seconds (types#DateTime).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,7 @@ class EvseSerializer(v221.EvseSerializer):
     """mod_locations#EVSE."""
 
     def to_representation(self, instance: Evse) -> dict[str, Any]:
-        return _whole(v221.only(super().to_representation(instance), "capabilities", CAPABILITIES))
+        return v221.only(super().to_representation(instance), "capabilities", CAPABILITIES)
 
     @staticmethod
     def connectors_of(evse: Evse) -> list[Connector]:
@@ -73,7 +73,7 @@ class TariffSerializer(v221.TariffSerializer):
     """mod_tariffs#Tariff: `billing.tariff` translates, and refuses what would become another price."""
 
     def to_representation(self, instance: Tariff) -> dict[str, Any]:
-        return _whole(_without(super().to_representation(instance), "country_code", "party_id"))
+        return _without(super().to_representation(instance), "country_code", "party_id")
 
 
 class CdrTokenSerializer(v221.CdrTokenSerializer):
@@ -99,7 +99,7 @@ class SessionSerializer(v221.SessionSerializer):
         )
         document = _renamed(document, start_date_time="start_datetime", end_date_time="end_datetime")
         document |= {"auth_id": token["contract_id"], "location": self._place(instance)}
-        return _whole(_old_method(document))
+        return _old_method(document)
 
     def get_charging_periods(self, session: ChargingSession) -> list[dict[str, Any]]:
         return periods(super().get_charging_periods(session))
@@ -142,7 +142,7 @@ class CdrSerializer(v221.CdrSerializer):
         )  # fmt: skip
         document = _renamed(document, end_date_time="stop_date_time")
         document |= {"auth_id": token["contract_id"], "location": self._place(instance)}
-        return _whole(_old_method(document))
+        return _old_method(document)
 
     def get_charging_periods(self, cdr: Cdr) -> list[dict[str, Any]]:
         return periods(super().get_charging_periods(cdr))
@@ -153,7 +153,7 @@ class CdrSerializer(v221.CdrSerializer):
     def _place(self, cdr: Cdr) -> dict[str, Any]:
         """Write the sealed location, EVSE and connector."""
         sealed = {"address": v230.NOT_AVAILABLE, "city": v230.NOT_AVAILABLE, **cdr.location}
-        found = location(v221.only(_moments(sealed), "facilities", FACILITIES))
+        found = location(exact(_moments(sealed)))
         plug = cdr.connector
         if plug.get("standard") in CONNECTORS and cdr.evse:
             evse = v221.only(_moments(cdr.evse), "capabilities", CAPABILITIES)
@@ -177,7 +177,7 @@ class TokenSerializer(v221.TokenSerializer):
         document = _without(super().to_representation(instance), "country_code", "party_id")
         word = document["type"] if document["type"] in TOKEN_TYPES else "OTHER"
         document |= {"type": word, "auth_id": document.get("auth_id") or instance.uid}
-        return _whole({"issuer": v230.NOT_AVAILABLE, **document})
+        return {"issuer": v230.NOT_AVAILABLE, **document}
 
 
 class CredentialsSerializer(v221.CredentialsSerializer):
@@ -203,8 +203,9 @@ def write_credentials(token: str, url: str, roles: list[dict[str, Any]]) -> dict
     return {"token": token, "url": url, **_without(roles[0], "role")}
 
 
-def hidden(row: Location, document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def hidden(row: Location, write: Callable[[], Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
     """Return method and body that hide a location: its EVSEs are removed, for there is no `publish` to take back."""
+    document = write()
     evses = [{**evse, "status": published.REMOVED} for evse in document.get("evses", ())]
     return "PUT", {**document, "evses": evses}
 
@@ -224,7 +225,7 @@ def location(document: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(mix, Mapping) and mix.get("environ_impact"):
         impact = [_renamed(dict(each), category="source") for each in mix["environ_impact"]]
         found["energy_mix"] = {**mix, "environ_impact": impact}
-    return _whole(exact(found))
+    return found
 
 
 def connector(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +235,7 @@ def connector(document: Mapping[str, Any]) -> dict[str, Any]:
     if document.get("tariff_ids"):
         found["tariff_id"] = document["tariff_ids"][0]
     found["power_type"] = POWER_TYPES.get(document["power_type"], document["power_type"])
-    return _whole(found)
+    return found
 
 
 def periods(newer: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -255,17 +256,6 @@ def write_price(price: Mapping[str, Any]) -> Decimal:
 def _old_method(document: dict[str, Any]) -> dict[str, Any]:
     method = document.get("auth_method", "")
     return document | {"auth_method": AUTH_METHODS.get(method, method)}
-
-
-def _whole(value: Any) -> Any:
-    """Cut the fractions of seconds off all instants of a document."""
-    if isinstance(value, datetime):
-        return value.replace(microsecond=0)
-    if isinstance(value, dict):
-        return {name: _whole(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_whole(member) for member in value]
-    return value
 
 
 def _moments(sealed: Mapping[str, Any]) -> dict[str, Any]:

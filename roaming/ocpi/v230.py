@@ -5,7 +5,7 @@ Context: `version` (versions.Version), `tariff_ids` (connector id -> OCPI tariff
 hours appear here and nowhere before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -386,8 +386,11 @@ def write_credentials(token: str, url: str, roles: list[dict[str, Any]]) -> dict
     return {"token": token, "url": url, "roles": roles}
 
 
-def hidden(row: Location, document: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return method and body that hide a location which a partner knows (mod_locations#Location publish)."""
+def hidden(row: Location, write: Callable[[], Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Return method and body that hide a location which a partner knows (mod_locations#Location publish).
+
+    `write` gives the whole location, for a version that needs it.
+    """
     return "PATCH", {"publish": False, "last_updated": row.last_updated}
 
 

@@ -5,7 +5,6 @@ Each row names the serializers and the modules that we serve. A partner and we s
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -82,10 +81,6 @@ class Version:
     @cached_property
     def credentials(self) -> Any:
         return self.shapes.CredentialsSerializer
-
-    def moment(self, at: datetime) -> datetime:
-        """Return an instant as exactly as the version can write it."""
-        return at if self.has_fractions else at.replace(microsecond=0)
 
     @property
     def url(self) -> str:
