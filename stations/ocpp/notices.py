@@ -10,32 +10,12 @@ from stations.services import certificates, diagnostics, firmware, security
 
 def firmware_status(link: Link, incoming: Incoming) -> Payload:
     """Keep how far the firmware update is (1.6 section 4.5, white paper section 5.19; L01.FR.20)."""
-    payload = incoming.payload
-
-    firmware.status(
-        link.station,
-        status=payload["status"],
-        request_id=payload.get("requestId"),
-        now=incoming.received_at,
-        remark=transfers.status_info(payload),
-    )
-
-    return {}
+    return transfers.heard(link, incoming, firmware.status)
 
 
 def log_status(link: Link, incoming: Incoming) -> Payload:
     """Keep how far the upload is (1.6 white paper section 5.13; N01.FR.11)."""
-    payload = incoming.payload
-
-    diagnostics.status(
-        link.station,
-        status=payload["status"],
-        request_id=payload.get("requestId"),
-        now=incoming.received_at,
-        remark=transfers.status_info(payload),
-    )
-
-    return {}
+    return transfers.heard(link, incoming, diagnostics.status)
 
 
 def security_event(link: Link, incoming: Incoming, *, is_critical: bool | None = None) -> Payload:

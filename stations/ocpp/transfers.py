@@ -9,8 +9,9 @@ from typing import Any
 
 from stations.models import Command, FirmwareUpdate, LogUpload
 from stations.ocpp.codec import timestamp
+from stations.ocpp.link import Link
 from stations.ocpp.outcomes import UNSUPPORTED
-from stations.ocpp.route import Payload
+from stations.ocpp.route import Incoming, Payload
 from stations.services import diagnostics, firmware
 from stations.services.transfers import CANCELED, Life
 
@@ -90,6 +91,22 @@ def silence(command: Command) -> dict[str, str]:
         reason = f"{command.error_code} {command.error_description}".strip()
     outcome = Command.Status.FAILED if command.answered_late else command.status
     return {"outcome": str(outcome), "reason": reason}
+
+
+def heard(link: Link, incoming: Incoming, keep: Callable[..., object], **besides: Any) -> Payload:
+    """Let a service keep how far the station says a transfer is (FirmwareStatusNotification and its like)."""
+    payload = incoming.payload
+
+    keep(
+        link.station,
+        status=payload["status"],
+        request_id=payload.get("requestId"),
+        now=incoming.received_at,
+        remark=status_info(payload),
+        **besides,
+    )
+
+    return {}
 
 
 def status_info(payload: Payload) -> str:

@@ -45,15 +45,6 @@ def unpublish_firmware(command: Command, answer: Payload | None) -> None:
 
 def publish_firmware_status_notification(link: Link, incoming: Incoming) -> Payload:
     """Keep how far the publication is, and where the firmware lies then (L03.FR.01, L03.FR.04)."""
-    payload = incoming.payload
+    locations = [str(url) for url in incoming.payload.get("location") or ()]
 
-    firmware_publications.status(
-        link.station,
-        status=payload["status"],
-        request_id=payload.get("requestId"),
-        locations=[str(url) for url in payload.get("location") or ()],
-        now=incoming.received_at,
-        remark=transfers.status_info(payload),
-    )
-
-    return {}
+    return transfers.heard(link, incoming, firmware_publications.status, locations=locations)
